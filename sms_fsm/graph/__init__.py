@@ -1,5 +1,13 @@
 """The state graph: its model, its document, its checks and its versions."""
 
+from sms_fsm.graph.loader import (
+    check_file,
+    check_text,
+    default_graph,
+    default_graph_text,
+    load_graph_file,
+    load_graph_text,
+)
 from sms_fsm.graph.model import (
     ClosedPolicy,
     EffectType,
@@ -16,12 +24,16 @@ from sms_fsm.graph.model import (
     UnknownCodes,
 )
 from sms_fsm.graph.names import Names
+from sms_fsm.graph.versions import Change, GraphDiff, Item, behaviour_hash, diff
 
 __all__ = [
+    "Change",
     "ClosedPolicy",
     "EffectType",
     "EventKind",
     "EventType",
+    "GraphDiff",
+    "Item",
     "Mark",
     "Migration",
     "Names",
@@ -32,4 +44,12 @@ __all__ = [
     "Timer",
     "Transition",
     "UnknownCodes",
+    "behaviour_hash",
+    "check_file",
+    "check_text",
+    "default_graph",
+    "default_graph_text",
+    "diff",
+    "load_graph_file",
+    "load_graph_text",
 ]
