@@ -1,0 +1,127 @@
+"""The platform's conversations in the guide's dialect of CXone: `ports.Messaging` over HTTP.
+
+There is no method that replaces participants: that orphans the conversation (guide, part 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
+
+from sms_fsm.clock import Clock
+from sms_fsm.conversation import Routing
+from sms_fsm.cxone import payloads
+from sms_fsm.cxone.auth import TokenProvider
+from sms_fsm.cxone.calls import Answer, Call, Kind
+from sms_fsm.cxone.deadline import Deadline
+from sms_fsm.cxone.failures import refusal, translated
+from sms_fsm.cxone.transport import Transport
+from sms_fsm.ports import (
+    NewConversation,
+    NewMessage,
+    RemoteConversation,
+    RemoteMessage,
+    RemoteStatus,
+)
+
+_T = TypeVar("_T")
+
+
+class CXoneClient:
+    """One tenant. Any number of threads may use it at once.
+
+    All calls raise `CXoneError` alone. ``timeout_seconds`` is the whole of a call: getting a
+    token, connecting, a repetition after 401 and reading the answer.
+    """
+
+    def __init__(self, transport: Transport, tokens: TokenProvider, *, clock: Clock) -> None:
+        self._transport = transport
+        self._tokens = tokens
+        self._clock = clock
+
+    def find_conversations(
+        self, customer: str, status: str, *, timeout_seconds: float
+    ) -> tuple[RemoteConversation, ...]:
+        """Conversations with this customer address, oldest first."""
+        query = {"channel_type": "sms", "participant_address": customer, "status": status}
+        call = Call("findConversations", "GET", ("conversations",), query=query)
+        return self._answer(call, partial(payloads.conversations_of, customer), timeout_seconds)
+
+    def get_conversation(
+        self, conversation_id: str, *, timeout_seconds: float
+    ) -> RemoteConversation:
+        call = Call("getConversation", "GET", ("conversations", conversation_id))
+        return self._answer(call, payloads.conversation, timeout_seconds)
+
+    def create_conversation(
+        self, new: NewConversation, *, timeout_seconds: float
+    ) -> RemoteConversation:
+        """Every call creates one more: a lost answer is ambiguous."""
+        body = payloads.conversation_request(new)
+        call = Call("createConversation", "POST", ("conversations",), json=body, creates=True)
+        return self._answer(call, payloads.conversation, timeout_seconds)
+
+    def reactivate(
+        self, conversation_id: str, routing: Routing, *, timeout_seconds: float
+    ) -> RemoteConversation:
+        """Make it active and not archived, with a fresh carrier route. May be repeated."""
+        body = payloads.reactivation_request(routing)
+        call = Call("updateConversation", "PUT", ("conversations", conversation_id), json=body)
+        return self._answer(call, payloads.conversation, timeout_seconds)
+
+    def update_routing(
+        self, conversation_id: str, routing: Routing, *, timeout_seconds: float
+    ) -> RemoteConversation:
+        """Change queue, agent, skills or priority. May be repeated."""
+        path = ("conversations", conversation_id, "routing")
+        call = Call("updateRouting", "PUT", path, json=payloads.routing_request(routing))
+        return self._answer(call, payloads.conversation, timeout_seconds)
+
+    def post_message(
+        self, conversation_id: str, new: NewMessage, *, timeout_seconds: float
+    ) -> RemoteMessage:
+        """Every call posts one more: a lost answer is ambiguous."""
+        path = ("conversations", conversation_id, "messages")
+        body = payloads.message_request(new)
+        call = Call("postMessage", "POST", path, json=body, creates=True)
+        return self._answer(call, payloads.message, timeout_seconds)
+
+    def list_messages(
+        self, conversation_id: str, *, timeout_seconds: float
+    ) -> tuple[RemoteMessage, ...]:
+        """Oldest first. Never used to judge delivery."""
+        call = Call("listMessages", "GET", ("conversations", conversation_id, "messages"))
+        return self._answer(call, payloads.messages, timeout_seconds)
+
+    def delivery_statuses(
+        self, conversation_id: str, *, timeout_seconds: float
+    ) -> tuple[RemoteStatus, ...]:
+        """The carriers' newest word on each outbound message."""
+        query = {"conversation_id": conversation_id, "direction": "outbound"}
+        call = Call("listDeliveryStatus", "GET", ("delivery-status",), query=query)
+        return self._answer(call, payloads.statuses, timeout_seconds)
+
+    def scopes_missing(self, *, timeout_seconds: float = 10) -> tuple[str, ...]:
+        """The scopes asked for that the token endpoint did not grant, in their order."""
+        return self._tokens.scopes_missing(timeout_seconds=timeout_seconds)
+
+    def close(self) -> None:
+        """Close idle connections. The client can still be used."""
+        self._transport.close()
+
+    def _answer(self, call: Call, read: Callable[[bytes], _T], timeout_seconds: float) -> _T:
+        answer = self._sent(call, Deadline.after(timeout_seconds))
+        if answer.kind != Kind.SUCCESS:
+            raise refusal(call, answer, self._clock())
+        return translated(call, partial(read, answer.body))
+
+    def _sent(self, call: Call, deadline: Deadline) -> Answer:
+        """A 401 was not applied, so the call is repeated once, with another token."""
+        token = self._tokens.current(timeout_seconds=deadline.rest)
+        answer = self._transport.send(call, deadline, token)
+        if answer.status != HTTPStatus.UNAUTHORIZED:
+            return answer
+        token = self._tokens.renew(token, timeout_seconds=deadline.rest)
+        return self._transport.send(call, deadline, token)
