@@ -8,6 +8,7 @@ from sms_fsm.graph.loader import (
     load_graph_file,
     load_graph_text,
 )
+from sms_fsm.graph.migration import check_migration
 from sms_fsm.graph.model import (
     ClosedPolicy,
     EffectType,
@@ -46,6 +47,7 @@ __all__ = [
     "UnknownCodes",
     "behaviour_hash",
     "check_file",
+    "check_migration",
     "check_text",
     "default_graph",
     "default_graph_text",

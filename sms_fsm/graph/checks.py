@@ -12,7 +12,7 @@ from graphlib import CycleError, TopologicalSorter
 from sms_fsm.errors import Problem
 from sms_fsm.graph.codes import Code
 from sms_fsm.graph.findings import listed
-from sms_fsm.graph.model import EventKind, Mark, State, StateGraph, Transition
+from sms_fsm.graph.model import EventKind, Mark, StateGraph, Transition
 from sms_fsm.graph.names import Names
 
 Check = Callable[[StateGraph, Names], Iterator[Problem]]
@@ -38,7 +38,8 @@ def initial_states(graph: StateGraph, _names: Names) -> Iterator[Problem]:
     """Exactly one state must be initial."""
     initial = [state for state in graph.states.values() if state.initial]
     if not initial:
-        yield Code.NO_INITIAL.at(_first(graph).mark, "no state is initial")
+        first = next(iter(graph.states.values()))
+        yield Code.NO_INITIAL.at(first.mark, "no state is initial")
     for state in initial[1:]:
         message = f"{state.name} is initial, but {initial[0].name} is too"
         yield Code.SEVERAL_INITIAL.at(state.mark, message)
@@ -47,9 +48,9 @@ def initial_states(graph: StateGraph, _names: Names) -> Iterator[Problem]:
 def unreachable_states(graph: StateGraph, _names: Names) -> Iterator[Problem]:
     """Some chain of transitions must lead from the initial state to every other."""
     initial = {state.name for state in graph.states.values() if state.initial}
-    reached = _reached(initial or {_first(graph).name}, _moves(graph))
+    reached = _reached(initial or graph.states, _moves(graph))
     for state in graph.states.values():
-        if state.name not in reached and initial:
+        if state.name not in reached:
             yield Code.UNREACHABLE.at(state.mark, f"no transition leads to {state.name}")
 
 
@@ -95,7 +96,7 @@ def overlapping_transitions(graph: StateGraph, _names: Names) -> Iterator[Proble
 
 def automatic_cycles(graph: StateGraph, _names: Names) -> Iterator[Problem]:
     """Timers alone must not drive a conversation round and round."""
-    moves = {state: set(targets) for state, targets in _timed_moves(graph).items()}
+    moves = _timed_moves(graph)
     while cycle := _cycle(moves):
         path = " -> ".join(cycle)
         yield Code.AUTOMATIC_CYCLE.at(graph.states[cycle[0]].mark, f"timers alone drive {path}")
@@ -105,9 +106,10 @@ def automatic_cycles(graph: StateGraph, _names: Names) -> Iterator[Problem]:
 
 def endless_delivery_waits(graph: StateGraph, _names: Names) -> Iterator[Problem]:
     """A carrier's word must be able to end a wait for it."""
+    reports = (move for move in graph.transitions if move.event == DELIVERY_REPORTED)
+    ended = {report.source for report in reports if report.target != report.source}
     for state in graph.states.values():
-        ways = graph.outgoing(state.name, DELIVERY_REPORTED)
-        if state.awaits_delivery and all(way.target == state.name for way in ways):
+        if state.awaits_delivery and state.name not in ended:
             message = f"{state.name} awaits delivery, but no {DELIVERY_REPORTED} leads out of it"
             yield Code.ENDLESS_DELIVERY_WAIT.at(state.mark, message)
 
@@ -123,8 +125,9 @@ def waits_without_timer(graph: StateGraph, _names: Names) -> Iterator[Problem]:
 
 def idle_timers(graph: StateGraph, _names: Names) -> Iterator[Problem]:
     """A timer should do something in each state that it runs in."""
+    taken = {(move.source, move.event) for move in graph.transitions}
     for timer in graph.timers.values():
-        deaf = [state for state in timer.states if not graph.outgoing(state, timer.event)]
+        deaf = [state for state in timer.states if (state, timer.event) not in taken]
         if deaf:
             message = f"{timer.event} runs in {listed(deaf)}, where no rule takes it"
             yield Code.IDLE_TIMER.at(timer.mark, message)
@@ -178,10 +181,6 @@ _OF_WHAT_IS_MISSING: tuple[Check, ...] = (
 )
 
 
-def _first(graph: StateGraph) -> State:
-    return next(iter(graph.states.values()))
-
-
 def _moves(graph: StateGraph) -> dict[str, set[str]]:
     moves: dict[str, set[str]] = defaultdict(set)
     for move in graph.transitions:
@@ -225,15 +224,15 @@ def _overlaps(rivals: Iterable[Transition]) -> Iterator[tuple[Code, Transition, 
             yield Code.AMBIGUOUS if winner[0] == guards else Code.SHADOWED, winner[1], later
 
 
-def _timed_moves(graph: StateGraph) -> dict[str, set[str]]:
+def _timed_moves(graph: StateGraph) -> dict[str, list[str]]:
     """Unguarded moves that a timer makes; one that stays counts if it starts its own timer."""
-    moves: dict[str, set[str]] = defaultdict(set)
+    moves: dict[str, list[str]] = defaultdict(list)
     for move in graph.transitions:
         timer = graph.timers.get(move.event)
         if timer is None or move.guards or move.source not in timer.states:
             continue
         if move.target != move.source or move.event in timer.restarted_by:
-            moves[move.source].add(move.target)
+            moves[move.source].append(move.target)
     return moves
 
 
@@ -241,6 +240,6 @@ def _cycle(moves: _Moves) -> list[str] | None:
     try:
         TopologicalSorter(moves).prepare()
     except CycleError as error:
-        cycle: list[str] = error.args[1]
-        return cycle[::-1]
+        backwards: list[str] = error.args[1]
+        return backwards[::-1]
     return None

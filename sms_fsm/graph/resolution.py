@@ -6,15 +6,27 @@ not make the whole graph look broken.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from sms_fsm.errors import GraphError
 from sms_fsm.graph.codes import Code
 from sms_fsm.graph.draft import Choice, Draft, MigrationDraft, Name, Rule, TimerDraft
 from sms_fsm.graph.findings import Findings, shown
-from sms_fsm.graph.model import EventKind, Mark, Migration, StateGraph, Timer, Transition
+from sms_fsm.graph.model import (
+    EffectType,
+    EventKind,
+    EventType,
+    Mark,
+    Migration,
+    StateGraph,
+    Timer,
+    Transition,
+)
 from sms_fsm.graph.names import Names
+
+D = TypeVar("D", EventType, EffectType)
 
 MAX_STATES = 200
 MAX_TRANSITIONS = 10_000
@@ -28,7 +40,9 @@ class Resolver:
         self._draft = draft
         self._names = names
         self._findings = findings
-        self._meant: set[str] = set()
+        self._events = self._declared(Code.UNKNOWN_EVENT, "event", draft.events, names.events)
+        self._effects = self._declared(Code.UNKNOWN_EFFECT, "effect", draft.effects, names.effects)
+        self._known_events = self._events.keys() | names.events
 
     def graph(self, document: str, file: str) -> StateGraph:
         """The graph, without its behaviour hash.
@@ -39,14 +53,14 @@ class Resolver:
         draft = self._draft
         if len(draft.states) > MAX_STATES:
             raise _refusal(Code.TOO_MANY_STATES, f"more than {MAX_STATES} states", Mark())
-        self._check_declarations()
+        self._check_kinds()
         return StateGraph(
             id=draft.id,
             version=draft.version,
             title=draft.title,
             states=draft.states,
-            events=draft.events,
-            effects=draft.effects,
+            events=self._events,
+            effects=self._effects,
             timers={timer.event.text: self._timer(timer) for timer in draft.timers},
             transitions=tuple(self._transitions()),
             policies=replace(draft.policies, isolation=self._isolation()),
@@ -56,32 +70,31 @@ class Resolver:
             file=file,
         )
 
-    def _check_declarations(self) -> None:
-        names, draft = self._names, self._draft
-        for event in draft.events.values():
-            name = Name(event.name, event.mark)
-            self._note_meant(self._look_up(Code.UNKNOWN_EVENT, "event", name, names.events))
-            kind = names.kinds.get(event.name, event.kind)
+    def _check_kinds(self) -> None:
+        for event in self._events.values():
+            kind = self._names.kinds.get(event.name, event.kind)
             if kind is not event.kind:
                 message = f"{event.name} is a {kind}, not a {event.kind}"
                 self._findings.add(Code.WRONG_KIND, event.mark, message)
-        for effect in draft.effects.values():
-            name = Name(effect.name, effect.mark)
-            self._note_meant(self._look_up(Code.UNKNOWN_EFFECT, "effect", name, names.effects))
-        for missing in sorted(names.events - draft.events.keys() - self._meant):
+        for missing in sorted(self._names.events - self._events.keys()):
             message = f"the engine raises {missing}, so it must be declared"
-            self._findings.add(Code.UNDECLARED_EVENT, draft.events_mark, message)
+            self._findings.add(Code.UNDECLARED_EVENT, self._draft.events_mark, message)
 
-    def _note_meant(self, name: str | None) -> None:
-        if name:
-            self._meant.add(name)
+    def _declared(
+        self, code: Code, what: str, section: Mapping[str, D], known: Collection[str]
+    ) -> dict[str, D]:
+        declared: dict[str, D] = {}
+        for item in section.values():
+            name = self._look_up(code, what, Name(item.name, item.mark), known) or item.name
+            declared[name] = replace(item, name=name)
+        return declared
 
     def _transitions(self) -> Iterator[Transition]:
         self._check_ids()
         self._check_plans()
         made = 0
         for rule in self._draft.rules:
-            sources, events = self._states(rule.sources), self._events(rule.events)
+            sources, events = self._states(rule.sources), self._events_of(rule.events)
             made += len(sources) * len(events)
             if made > MAX_TRANSITIONS:
                 message = f"more than {MAX_TRANSITIONS:,} transitions"
@@ -117,19 +130,20 @@ class Resolver:
                 self._findings.add(Code.DUPLICATE_ID, rule.id.mark, message)
 
     def _check_plans(self) -> None:
-        declared = self._draft.effects.keys() | self._meant
         uses = {
             action.text: action for rule in reversed(self._draft.rules) for action in rule.actions
         }
         for action in uses.values():
-            for effect in sorted({*self._names.actions.get(action.text, ())} - declared):
+            for effect in sorted(
+                {*self._names.actions.get(action.text, ())} - self._effects.keys()
+            ):
                 message = f"{action.text} plans {effect}, which is not declared under effects"
                 self._findings.add(Code.UNDECLARED_EFFECT, action.mark, message)
 
     def _timer(self, timer: TimerDraft) -> Timer:
-        event = self._draft.events.get(timer.event.text)
+        event = self._events.get(timer.event.text)
         if event is None:
-            self._look_up(Code.UNKNOWN_EVENT, "event", timer.event, self._draft.events)
+            self._look_up(Code.UNKNOWN_EVENT, "event", timer.event, self._events)
         elif event.kind is not EventKind.TIMER:
             message = f"{event.name} is a {event.kind}; a timer raises an event of kind timer"
             self._findings.add(Code.NOT_A_TIMER, timer.event.mark, message)
@@ -137,7 +151,7 @@ class Resolver:
             event=timer.event.text,
             after=timer.after,
             states=self._states(timer.states),
-            restarted_by=self._events(timer.restarted_by),
+            restarted_by=self._events_of(timer.restarted_by),
             mark=timer.event.mark,
         )
 
@@ -172,10 +186,9 @@ class Resolver:
         self.is_whole = self.is_whole and state is not None
         return state
 
-    def _events(self, names: Iterable[Name]) -> tuple[str, ...]:
-        known = self._draft.events.keys() | self._names.events
-        found = (self._look_up(Code.UNKNOWN_EVENT, "event", name, known) for name in names)
-        events = tuple(found)
+    def _events_of(self, names: Iterable[Name]) -> tuple[str, ...]:
+        known = self._known_events
+        events = tuple(self._look_up(Code.UNKNOWN_EVENT, "event", name, known) for name in names)
         self.is_whole = self.is_whole and None not in events
         return tuple(event for event in events if event)
 

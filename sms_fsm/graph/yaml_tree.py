@@ -195,7 +195,7 @@ class _Builder:
         if odd:
             message = f"character U+{ord(odd.group()):04X} is not allowed"
             raise _refusal(Code.CONTROL_CHARACTER, mark, message)
-        return ScalarNode(mark, text, plain=event.implicit[0])
+        return ScalarNode(mark, text, plain=not event.style)
 
     def _end(self) -> None:
         done = self._stack.pop()

@@ -1,0 +1,29 @@
+"""Can conversations of an older graph enter a newer one?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from sms_fsm.errors import Problem
+from sms_fsm.graph.codes import Code
+from sms_fsm.graph.model import Mark, StateGraph
+
+
+def check_migration(old: StateGraph, new: StateGraph) -> tuple[Problem, ...]:
+    """What is wrong with the map of ``old``'s states in ``new``; empty if all may move."""
+    return tuple(replace(problem, file=new.file) for problem in _problems(old, new))
+
+
+def _problems(old: StateGraph, new: StateGraph) -> Iterator[Problem]:
+    migration = next((m for m in new.migrations if m.from_version == old.version), None)
+    if migration is None:
+        message = f"there is no migration from version {old.version}"
+        yield Code.NO_MIGRATION.at(Mark(), message)
+        return
+    for state in sorted(old.states.keys() - migration.states.keys()):
+        message = f"state {state} of version {old.version} is not mapped"
+        yield Code.UNMAPPED_STATE.at(migration.mark, message)
+    for state in sorted(migration.states.keys() - old.states.keys()):
+        message = f"version {old.version} has no state {state}"
+        yield Code.UNKNOWN_OLD_STATE.at(migration.mark, message)
