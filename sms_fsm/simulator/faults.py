@@ -1,0 +1,146 @@
+"""Faults on request: which call they strike, how often, and what they do."""
+
+from __future__ import annotations
+
+import random
+import threading
+from dataclasses import dataclass, field
+from typing import Any
+
+ACTS = ("archive", "close", "vanish", "revoke", "twin")
+"""The platform does this just before it looks at the call."""
+DISTORTIONS = (
+    "status", "late", "redirect", "garbage", "empty", "error_body", "no_id", "wrong_id",
+    "lag", "page", "reorder", "unfiltered", "seem_active",
+    "drop_metadata", "drop_properties", "ignore", "clear_routing",
+    "expires_in", "no_refresh_token",
+)  # fmt: skip
+"""The answer, or what is stored, is not what it should be."""
+MANNERS = ("reset", "hang", "slow", "truncate", "bad_chunks", "huge", "gzip_bomb")
+"""The answer is right, but something happens to it on the way."""
+WEBHOOK_KINDS = ("drop", "repeat", "array", "abort", "forge", "outdate", "mangle", "inflate")
+"""What can happen to a webhook (operation ``webhook``)."""
+_UNAPPLIED = ("status", "redirect")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault. By default it strikes the next matching call, once.
+
+    Args:
+        operation: an operationId, ``*`` (any), ``connect`` (a new connection is reset) or
+            ``webhook``.
+        kind: what happens: see ``ACTS``, ``DISTORTIONS``, ``MANNERS``, ``WEBHOOK_KINDS``.
+        times: how often it strikes; without it once, or without end if there is a probability.
+        probability: share of the matching calls that it strikes.
+        nth: it strikes from the n-th matching call on, counted from 1.
+        containing: it strikes only calls whose path, query or body contains this.
+        applied: whether the platform applies the call nonetheless; a number is the probability of
+            that. Default: yes, but for ``status`` and ``redirect`` no.
+        status: of ``status`` (503) and ``late`` (504); ``code`` and ``retry_after`` go with it.
+        location: of ``redirect``. value: of ``expires_in``; None leaves it out.
+        seconds: ``hang``: how long (default: until a side hangs up); ``slow``: pause between bytes;
+            ``lag``: how far the list is behind, by the simulator's clock.
+        late_seconds: the call is applied only so much later, by the simulator's clock or, with
+            ``real``, the real one. ``late`` without it: drawn between 0 and the settle time.
+        size: ``huge``, ``gzip_bomb``, ``inflate``: bytes; ``page``: items; ``repeat``: copies.
+        label: the name to be counted under, by default the kind.
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+
+    operation: str
+    kind: str
+    times: int | None = None
+    probability: float | None = None
+    nth: int | None = None
+    containing: str = ""
+    applied: float | None = None
+    status: int | None = None
+    code: str = ""
+    retry_after: str | int | None = None
+    location: str = "http://redirected.invalid/"
+    value: Any = None
+    seconds: float | None = None
+    late_seconds: float | None = None
+    real: bool = False
+    size: int | None = None
+    label: str = ""
+
+    def __post_init__(self) -> None:
+        known = WEBHOOK_KINDS if self.operation == "webhook" else (*ACTS, *DISTORTIONS, *MANNERS)
+        if self.kind not in known:
+            raise ValueError(f"kind: {self.kind!r} is none of {', '.join(known)}")
+
+    @property
+    def name(self) -> str:
+        """What it is counted under."""
+        return self.label or self.kind
+
+    @property
+    def is_late(self) -> bool:
+        return self.kind == "late" or self.late_seconds is not None
+
+    @property
+    def likely_applied(self) -> float:
+        """Probability that the platform applies the call at once."""
+        if self.applied is not None:
+            return float(self.applied)
+        return 0.0 if self.kind in _UNAPPLIED else 1.0
+
+
+@dataclass(slots=True)
+class _Armed:
+    """A fault and its counts."""
+
+    fault: Fault
+    seen: int = 0
+    struck: int = 0
+
+    def strikes(self, draw: random.Random) -> bool:
+        """Whether it strikes the call that was just seen."""
+        fault = self.fault
+        limit = fault.times or (None if fault.probability is not None else 1)
+        if limit is not None and self.struck >= limit:
+            return False
+        if self.seen < (fault.nth or 1):
+            return False
+        return fault.probability is None or draw.random() < fault.probability
+
+
+@dataclass(slots=True)
+class FaultPlan:
+    """The faults on request, in order. All chance comes from ``draw``. Thread-safe."""
+
+    draw: random.Random
+    _armed: list[_Armed] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, fault: Fault) -> None:
+        """From now on."""
+        with self._lock:
+            self._armed.append(_Armed(fault))
+
+    def clear(self) -> None:
+        """No faults from now on."""
+        with self._lock:
+            self._armed.clear()
+
+    def pick(self, operation: str, content: str = "") -> Fault | None:
+        """The fault that strikes this call: the first one that is due."""
+        with self._lock:
+            matching = [a for a in self._armed if _matches(a.fault, operation, content)]
+            for armed in matching:
+                armed.seen += 1
+            striking = next((a for a in matching if a.strikes(self.draw)), None)
+            if striking is None:
+                return None
+            striking.struck += 1
+            return striking.fault
+
+
+def _matches(fault: Fault, operation: str, content: str) -> bool:
+    if fault.operation == "*":
+        return operation not in ("connect", "webhook") and fault.containing in content
+    return fault.operation == operation and fault.containing in content

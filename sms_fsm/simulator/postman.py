@@ -1,0 +1,103 @@
+"""Brings the carriers' words: into the delivery records, and out as webhooks. On demand, or by
+itself from a background thread.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, replace
+
+from sms_fsm.simulator.ledger import Entry
+from sms_fsm.simulator.platform import Platform
+from sms_fsm.simulator.records import Changes, Delivery, wire_time
+from sms_fsm.simulator.webhooks import Sender
+
+_ROUND_SECONDS = 0.02
+
+
+@dataclass(slots=True)
+class Postman:
+    """Delivers what is pending; the background thread is there between ``start`` and ``stop``."""
+
+    platform: Platform
+    sender: Sender
+    draw: random.Random
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def deliver(self, limit: int | None = None, threads: int = 1) -> int:
+        """Makes up to ``limit`` pending words known and sends every webhook that waits.
+
+        Gives the number of webhooks sent, or of words where nobody takes webhooks.
+        """
+        with self.platform.lock:
+            words, shuffle = self._make_known(list(self.platform.awaiting_carrier), limit)
+            hooks = self.sender.waiting()
+            if shuffle:
+                self.draw.shuffle(hooks)
+        sent = self.sender.send(hooks, threads)
+        return sent if self.sender.receiver else words
+
+    def deliver_at_once(self, deliveries: Iterable[Delivery]) -> None:
+        """The callbacks that come before the answer to the post that caused them."""
+        early = [d.message_id for d in deliveries if d.before_answer]
+        if early:
+            with self.platform.lock:
+                self._make_known(early, None)
+                hooks = self.sender.waiting()
+            self.sender.send(hooks)
+
+    def start(self) -> None:
+        """Delivers shortly after each post from now on."""
+        self._stop.clear()
+        self._thread = threading.Thread(target=self._deliver_until_stopped, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the background thread, if there is one."""
+        self._stop.set()
+        if self._thread:
+            self._thread.join()
+            self._thread = None
+
+    def _deliver_until_stopped(self) -> None:
+        while not self._stop.wait(_ROUND_SECONDS):
+            with self.platform.lock:
+                self._make_known(list(self.platform.awaiting_carrier), None)
+            self.sender.send(self.sender.waiting(due=True))
+
+    def _make_known(self, message_ids: Iterable[str], limit: int | None) -> tuple[int, bool]:
+        """Takes words out of the plans; gives how many, and whether their order is to be lost."""
+        words, shuffle = 0, False
+        for delivery in [self.platform.deliveries[one] for one in message_ids]:
+            room = (
+                len(delivery.planned)
+                if limit is None
+                else min(len(delivery.planned), limit - words)
+            )
+            shuffle = shuffle or delivery.reordered
+            for _ in range(room):
+                self._make_next_known(delivery.message_id)
+            words += room
+        return words, shuffle
+
+    def _make_next_known(self, message_id: str) -> None:
+        delivery = self.platform.deliveries[message_id]
+        callback, *rest = delivery.planned
+        at = self.platform.now()
+        wire = {**delivery.wire, **asdict(callback.word), "timestamp": wire_time(at)}
+        envelope = {"type": "delivery.status", "data": wire}
+        copies = callback.copies if self.sender.receiver else 0
+        hooks = tuple(self.sender.webhook(envelope, number) for number in range(copies))
+        known = replace(delivery, wire=wire, planned=tuple(rest))
+        self.platform.commit(
+            Entry(
+                at=at,
+                operation="carrier",
+                conversation_id=delivery.conversation_id,
+                message_id=message_id,
+                changes=Changes(deliveries=(known,), webhooks=hooks),
+            )
+        )
