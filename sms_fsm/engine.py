@@ -1,0 +1,410 @@
+"""The public face, and the one place where everything is put together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self, TextIO
+
+import orjson
+
+from sms_fsm import cxone, sms
+from sms_fsm.clock import Clock, system_clock
+from sms_fsm.config import Settings
+from sms_fsm.conversation import Conversation
+from sms_fsm.dispatch import Dispatcher, Surroundings
+from sms_fsm.effects import Effect
+from sms_fsm.errors import InvalidMessage, SettingsError, UnknownConversation
+from sms_fsm.graph import StateGraph, default_graph, load_graph_file
+from sms_fsm.intake import Intake
+from sms_fsm.log import LoggedEvent, sealed
+from sms_fsm.machines import Machines
+from sms_fsm.messages import DeliveryStatus, FailedMessage, InboundMessage, Receipt
+from sms_fsm.recorder import Recorder
+from sms_fsm.registry import IsolationRule, Registry
+from sms_fsm.store import (
+    Database,
+    Queries,
+    Repository,
+    SqlTokenStore,
+    open_database,
+    schema_is_current,
+    upgrade,
+)
+from sms_fsm.webhook import Ingress, WebhookReply
+
+_CONNECTIONS_BESIDE_WORKERS = 4
+_LARGEST_PAGE = 1000
+
+
+class Engine:
+    """Takes events in, carries effects out, shows what happened.
+
+    Safe from any number of threads; any number of engines, processes and hosts may share one
+    Postgres, any number of processes one SQLite file. Make one with `from_settings`.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        intake: Intake,
+        dispatcher: Dispatcher,
+        ingress: Ingress,
+        queries: Queries,
+        platform: cxone.CXoneClient,
+    ) -> None:
+        self._database = database
+        self._intake = intake
+        self._dispatcher = dispatcher
+        self._ingress = ingress
+        self._queries = queries
+        self._platform = platform
+
+    @classmethod
+    def from_settings(
+        cls,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        fallback: Callable[[FailedMessage], None] | None = None,
+        carrier_lookup: Callable[[str], str] | None = None,
+        registry: Registry | None = None,
+    ) -> Self:
+        """An engine; an SQLite schema is brought up to date, a Postgres one must be.
+
+        Args:
+            clock: gives the present as an aware ``datetime``; it rules due times, windows and
+                token age.
+            fallback: the other channel for texts that carriers failed for good; it is called
+                once for each, and again with the same key if it crashed or raised.
+            carrier_lookup: names the present carrier profile of a number.
+            registry: the host's own guards, actions, effects and isolation rule.
+
+        Raises:
+            SettingsError: names every setting that is missing or wrong.
+            GraphError: everything that is wrong with the graph, or its version was used for
+                another behaviour.
+            StoreUnavailable: the store cannot be reached.
+        """
+        settings.require_platform()
+        clock = clock or system_clock
+        registry = registry or Registry()
+        graph = load_graph(settings, registry)
+        database = open_store(settings)
+        repository = Repository(database)
+        repository.register_graph(graph, clock())
+        machines = Machines(graph, registry, repository.graph_document)
+        recorder = Recorder(
+            machines,
+            clock,
+            fallback=fallback is not None,
+            dedupe_window=timedelta(seconds=settings.dedupe_window_seconds),
+        )
+        intake = Intake(
+            repository,
+            recorder,
+            machines,
+            settings=settings,
+            clock=clock,
+            isolation=_isolation(graph, registry),
+        )
+        platform = cxone.connect(settings, clock=clock, token_store=SqlTokenStore(database))
+        queries = Queries(database)
+        around = Surroundings(
+            platform=platform,
+            settings=settings,
+            clock=clock,
+            held_by_others=queries.held_by_others,
+            posted_in=queries.posted_in,
+            logged=queries.logged,
+            carrier_lookup=carrier_lookup,
+            fallback=fallback,
+            handlers=registry.effects,
+        )
+        dispatcher = Dispatcher(repository, recorder, machines, settings, around)
+        ingress = Ingress(intake, settings.webhook_secrets)
+        return cls(
+            database=database,
+            intake=intake,
+            dispatcher=dispatcher,
+            ingress=ingress,
+            queries=queries,
+            platform=platform,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give connections back. What is stored goes on with the next engine."""
+        self._platform.close()
+        self._database.close()
+
+    # Taking in
+
+    def receive(self, message: InboundMessage) -> Receipt:
+        """Take a customer's SMS in; it is stored when this returns.
+
+        Raises:
+            InvalidMessage, InvalidAddress: names the field and the reason; nothing was stored.
+            StoreUnavailable: nothing was stored, call again.
+        """
+        return self._intake.receive(message)
+
+    def initiate(
+        self, *, to: str, from_: str, text: str, key: str, external_customer_id: str | None = None
+    ) -> Receipt:
+        """Send a text that starts from the business, in the open conversation if there is one.
+
+        ``key`` is unique within the engine; the same key twice is one message.
+
+        Raises:
+            InvalidMessage, InvalidAddress, KeyReused, TransitionRefused, StoreUnavailable.
+        """
+        return self._intake.initiate(
+            to=to, from_=from_, text=text, key=key, external_customer_id=external_customer_id
+        )
+
+    def reply(
+        self,
+        conversation: str,
+        text: str,
+        *,
+        key: str,
+        participant_id: str | None = None,
+        on_behalf_of: str | None = None,
+        internal_note: bool = False,
+    ) -> Receipt:
+        """Send a text in a conversation, or leave an internal note.
+
+        ``key`` is unique within the conversation; the same key twice is one message. Without
+        ``participant_id`` the agent last assigned is used. A note moves no state and has no
+        segments, retry or fallback.
+
+        Raises:
+            UnknownConversation, InvalidMessage, KeyReused, TransitionRefused, StoreUnavailable.
+        """
+        return self._intake.reply(
+            conversation,
+            text,
+            key=key,
+            participant_id=participant_id,
+            on_behalf_of=on_behalf_of,
+            internal_note=internal_note,
+        )
+
+    def transfer(
+        self,
+        conversation: str,
+        *,
+        key: str,
+        queue_id: str | None = None,
+        agent_id: str | None = None,
+        skills: tuple[str, ...] | list[str] | None = None,
+        priority: int | None = None,
+        transfer_type: str = "warm",
+    ) -> Receipt:
+        """Hand a conversation over, by a routing update alone.
+
+        Raises:
+            UnknownConversation, InvalidMessage, KeyReused, TransitionRefused, StoreUnavailable.
+        """
+        return self._intake.transfer(
+            conversation,
+            key=key,
+            queue_id=queue_id,
+            agent_id=agent_id,
+            skills=skills,
+            priority=priority,
+            transfer_type=transfer_type,
+        )
+
+    def record(self, status: DeliveryStatus) -> Receipt:
+        """Take a carrier's word on one message in; of an unknown one it is kept for 7 days.
+
+        Raises:
+            InvalidMessage, StoreUnavailable.
+        """
+        return self._intake.record(status)
+
+    def archive(
+        self,
+        conversation: str | None = None,
+        *,
+        conversation_id: str | None = None,
+        key: str | None = None,
+    ) -> Receipt:
+        """Archive by hand (the engine's id), or by the platform's word (CXone's id).
+
+        Raises:
+            UnknownConversation, InvalidMessage, KeyReused, TransitionRefused, StoreUnavailable.
+        """
+        if (conversation is None) == (conversation_id is None):
+            raise InvalidMessage(
+                "conversation", "give conversation or conversation_id, one of them"
+            )
+        if conversation_id is not None:
+            return self._intake.archived(conversation_id=conversation_id)
+        return self._intake.archive(str(conversation), key=key)
+
+    def webhook(self, body: bytes, headers: Mapping[str, str]) -> WebhookReply:
+        """Take a callback of CXone in: verified, parsed and stored before it is answered."""
+        return self._ingress.webhook(body, headers)
+
+    # Carrying out
+
+    def drain(self, *, limit: int | None = None) -> int:
+        """Carry out all effects and timers that are due now; gives how many.
+
+        Includes what they plan that is due at once. Never sleeps for a due time.
+
+        Raises:
+            StoreUnavailable: what was begun is taken up again by the next drain.
+        """
+        return self._dispatcher.drain(limit=limit)
+
+    def work(self, stop: threading.Event, *, poll_interval: float = 0.5) -> None:
+        """Drain until ``stop`` is set, looking for work every ``poll_interval`` seconds."""
+        self._dispatcher.work(stop, poll_interval=poll_interval)
+
+    def retry(self, effect_id: str) -> None:
+        """Give a dead letter another go.
+
+        Raises:
+            UnknownEffect: no dead letter has this id.
+        """
+        self._intake.retry(effect_id)
+
+    # Looking
+
+    def conversation(self, id: str) -> Conversation:  # noqa: A002 - the contract's name
+        """A conversation with its messages.
+
+        Raises:
+            UnknownConversation: there is none with this id.
+        """
+        found = self._queries.conversation(id)
+        if found is None:
+            raise UnknownConversation("no conversation has this id")
+        return found
+
+    def find(
+        self,
+        *,
+        customer: str | None = None,
+        business: str | None = None,
+        external_customer_id: str | None = None,
+    ) -> Conversation | None:
+        """The newest conversation that fits all that is given, or None.
+
+        Raises:
+            InvalidMessage, InvalidAddress: nothing was given, or no number.
+        """
+        if customer is None and business is None and external_customer_id is None:
+            raise InvalidMessage("customer", "give customer, business or external_customer_id")
+        return self._queries.find(
+            None if customer is None else sms.normalise(customer, "customer"),
+            None if business is None else sms.normalise(business, "business"),
+            external_customer_id,
+        )
+
+    def conversations(
+        self, state: str | None = None, after: str | None = None, limit: int = 50
+    ) -> list[Conversation]:
+        """A page of conversations without their messages, oldest first; ``after`` is an id.
+
+        Raises:
+            InvalidMessage: the limit is not between 1 and 1000.
+        """
+        if not 1 <= limit <= _LARGEST_PAGE:
+            raise InvalidMessage("limit", f"expected 1 to {_LARGEST_PAGE}")
+        return list(self._queries.conversations(state, after, limit))
+
+    def history(self, id: str) -> list[LoggedEvent]:  # noqa: A002 - the contract's name
+        """Everything that happened to a conversation, oldest first.
+
+        Raises:
+            UnknownConversation: there is none with this id.
+        """
+        events = list(self._queries.history(id))
+        if not events:
+            raise UnknownConversation("no conversation has this id")
+        return events
+
+    def dead_letters(self) -> list[Effect]:
+        """Effects that gave up, why, and after how many attempts."""
+        return list(self._queries.dead_letters())
+
+    def export_log(
+        self, file: TextIO, *, conversation: str | None = None, since: datetime | None = None
+    ) -> int:
+        """Write the event log as JSON Lines, with the graphs that it needs; gives its events.
+
+        Raises:
+            UnknownConversation: there is none with this id.
+        """
+        if conversation is not None:
+            self.conversation(conversation)
+        return export_log(self._queries, file, conversation=conversation, since=since)
+
+
+def export_log(
+    queries: Queries,
+    file: TextIO,
+    *,
+    conversation: str | None = None,
+    since: datetime | None = None,
+) -> int:
+    """Graph documents first, then every event by conversation and number; gives the events."""
+    for identity, version, behaviour_hash, document in queries.graphs():
+        graph = {"id": identity, "version": version, "hash": behaviour_hash, "document": document}
+        file.write(orjson.dumps({"graph": graph}).decode() + "\n")
+    count = 0
+    for record, seal in queries.log(conversation=conversation, since=since):
+        file.write(sealed(record, seal) + "\n")
+        count += 1
+    return count
+
+
+def load_graph(settings: Settings, registry: Registry) -> StateGraph:
+    """The settings' graph, or the one that comes with the package.
+
+    Raises:
+        GraphError: everything that is wrong with it.
+    """
+    if settings.graph is None:
+        return default_graph(registry.names)
+    return load_graph_file(settings.graph, registry.names)
+
+
+def open_store(settings: Settings) -> Database:
+    """The settings' store; SQLite is brought up to date on the way.
+
+    Raises:
+        SettingsError: the URL cannot be used, or a Postgres schema is not up to date.
+        StoreUnavailable: the store cannot be reached.
+    """
+    database = open_database(
+        settings.database_url, pool_size=settings.workers + _CONNECTIONS_BESIDE_WORKERS
+    )
+    if database.is_sqlite:
+        upgrade(database)
+    elif not schema_is_current(database):
+        raise SettingsError("database_url: the schema is not up to date: run `sms-fsm db upgrade`")
+    return database
+
+
+def _isolation(graph: StateGraph, registry: Registry) -> IsolationRule | None:
+    name = graph.policies.isolation
+    return None if name is None else registry.isolations[name]

@@ -1,0 +1,268 @@
+"""Immutable facts with a name and a time: all that the machine consumes.
+
+The functions are the only way to make them, so that the data of an event has one shape. Data is
+JSON: it goes into the log as it is. It holds digests of texts, never a text or a phone number.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sms_fsm.conversation import Routing
+from sms_fsm.delivery import Verdict
+from sms_fsm.sms import Post
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened.
+
+    Args:
+        name: in the past tense, as in the graph document.
+        at: when the engine learned of it, aware and in UTC.
+        data: everything that the decision depends on.
+    """
+
+    name: str
+    at: datetime
+    data: Mapping[str, Any]
+
+    @property
+    def message(self) -> int | None:
+        """Number of the message that it concerns, if any."""
+        number = self.data.get("message")
+        return number if isinstance(number, int) else None
+
+
+def digest(*parts: str) -> str:
+    """SHA-256 of the parts, each with its length before it, as lower-case hex."""
+    hasher = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode("utf-8", "surrogatepass")
+        hasher.update(len(encoded).to_bytes(8, "big") + encoded)
+    return hasher.hexdigest()
+
+
+def _slices(posts: Iterable[Post]) -> list[list[Any]]:
+    return [[post.start, post.end, post.encoding.value, post.segments] for post in posts]
+
+
+def message_received(at: datetime, *, key: str, text_digest: str, posts: Iterable[Post]) -> Event:
+    """A customer's text came in. ``key`` is the carrier's message id."""
+    data = {"key": key, "digest": text_digest, "parts": _slices(posts)}
+    return Event("MessageReceived", at, data)
+
+
+def reply_requested(
+    at: datetime,
+    *,
+    key: str,
+    text_digest: str,
+    posts: Iterable[Post],
+    participant_id: str | None,
+    on_behalf_of: str | None,
+    note: bool,
+) -> Event:
+    """The host asked for an outbound text or an internal note."""
+    data = {
+        "key": key,
+        "digest": text_digest,
+        "parts": _slices(posts),
+        "participant_id": participant_id,
+        "on_behalf_of": on_behalf_of,
+        "note": note,
+    }
+    return Event("ReplyRequested", at, data)
+
+
+def conversation_initiated(
+    at: datetime, *, key: str, text_digest: str, posts: Iterable[Post]
+) -> Event:
+    """The host asked for a text that starts from the business."""
+    data = {"key": key, "digest": text_digest, "parts": _slices(posts)}
+    return Event("ConversationInitiated", at, data)
+
+
+def transfer_requested(at: datetime, *, key: str, routing: Routing) -> Event:
+    """The host asked for a hand-over."""
+    return Event("TransferRequested", at, {"key": key, "routing": routing.to_data()})
+
+
+def archive_requested(at: datetime, *, key: str | None) -> Event:
+    """The host archived the conversation by hand."""
+    return Event("ArchiveRequested", at, {"key": key})
+
+
+def conversation_archived(at: datetime, *, source: str) -> Event:
+    """CXone archived it. ``source`` is how we know: webhook, conflict or flag."""
+    return Event("ConversationArchived", at, {"source": source})
+
+
+def conversation_closed(at: datetime, *, conversation_id: str | None, effect: str) -> Event:
+    """CXone closed it for good; ``effect`` is the id of the effect that was refused."""
+    return Event("ConversationClosed", at, {"conversation_id": conversation_id, "effect": effect})
+
+
+def agent_assigned(
+    at: datetime, *, participant_id: str, agent_id: str | None, queue_id: str | None
+) -> Event:
+    """CXone named the agent participant."""
+    data = {"participant_id": participant_id, "agent_id": agent_id, "queue_id": queue_id}
+    return Event("AgentAssigned", at, data)
+
+
+def delivery_reported(
+    at: datetime,
+    *,
+    message: int,
+    part: int,
+    message_id: str,
+    status: str,
+    codes: Iterable[str],
+    verdict: Verdict,
+    fallback: bool,
+    revised: bool,
+    source: str,
+) -> Event:
+    """A carrier's word on one post.
+
+    ``fallback`` says whether the host has another channel; ``revised`` that the same status came
+    again with another code.
+    """
+    data = {
+        "message": message,
+        "part": part,
+        "message_id": message_id,
+        "status": status,
+        "codes": list(codes),
+        "outcome": verdict.outcome.value,
+        "retryable": verdict.retryable.value,
+        "fallback": fallback,
+        "revised": revised,
+        "source": source,
+    }
+    return Event("DeliveryReported", at, data)
+
+
+def conversation_opened(
+    at: datetime,
+    *,
+    effect: str,
+    conversation_id: str,
+    how: str,
+    routing: Routing,
+    replaced: str | None,
+    participant_id: str | None,
+    carrier_profile: str | None,
+) -> Event:
+    """``how`` is adopted, reactivated, created or found; ``replaced`` is the former CXone id."""
+    data = {
+        "effect": effect,
+        "conversation_id": conversation_id,
+        "how": how,
+        "routing": routing.to_data(),
+        "replaced": replaced,
+        "participant_id": participant_id,
+        "carrier_profile": carrier_profile,
+    }
+    return Event("ConversationOpened", at, data)
+
+
+def conversation_reactivated(
+    at: datetime, *, effect: str, how: str, carrier_profile: str | None, carrier_changed: bool
+) -> Event:
+    """``how`` is put (CXone was asked) or look-up (it was open already)."""
+    data = {
+        "effect": effect,
+        "how": how,
+        "carrier_profile": carrier_profile,
+        "carrier_changed": carrier_changed,
+    }
+    return Event("ConversationReactivated", at, data)
+
+
+def message_posted(
+    at: datetime,
+    *,
+    effect: str,
+    message: int,
+    part: int,
+    reference: str,
+    message_id: str,
+    how: str,
+) -> Event:
+    """CXone took one part. ``how`` is answer, or look-up when the answer had been lost."""
+    data = {
+        "effect": effect,
+        "message": message,
+        "part": part,
+        "reference": reference,
+        "message_id": message_id,
+        "how": how,
+    }
+    return Event("MessagePosted", at, data)
+
+
+def routing_updated(at: datetime, *, effect: str, routing: Routing) -> Event:
+    """CXone took a routing update."""
+    return Event("RoutingUpdated", at, {"effect": effect, "routing": routing.to_data()})
+
+
+def fallback_sent(at: datetime, *, effect: str, message: int) -> Event:
+    """The host's other channel took the text."""
+    return Event("FallbackSent", at, {"effect": effect, "message": message})
+
+
+def retry_due(at: datetime, *, message: int, part: int) -> Event:
+    """The wait before the next attempt at a failed part is over."""
+    return Event("RetryDue", at, {"message": message, "part": part})
+
+
+def timer_elapsed(at: datetime, name: str) -> Event:
+    """A timer of the graph ran out."""
+    return Event(name, at, {})
+
+
+def work_blocked(at: datetime, *, effect: str, name: str) -> Event:
+    """An effect found its conversation not open, so nothing was called."""
+    return Event("WorkBlocked", at, {"effect": effect, "name": name})
+
+
+def answer_lost(at: datetime, *, effect: str, name: str, reason: str) -> Event:
+    """A call was made whose answer did not come: it may or may not have been applied."""
+    return Event("AnswerLost", at, {"effect": effect, "name": name, "reason": reason})
+
+
+def effect_delayed(at: datetime, *, effect: str, name: str, reason: str, until: datetime) -> Event:
+    """A call failed in a way that may pass; it is tried again then."""
+    data = {"effect": effect, "name": name, "reason": reason, "until": until.isoformat()}
+    return Event("EffectDelayed", at, data)
+
+
+def effect_died(
+    at: datetime,
+    *,
+    effect: str,
+    name: str,
+    reason: str,
+    message: int | None,
+    fallback: bool,
+) -> Event:
+    """An effect gave up and waits for an operator."""
+    data = {
+        "effect": effect,
+        "name": name,
+        "reason": reason,
+        "message": message,
+        "fallback": fallback,
+    }
+    return Event("EffectDied", at, data)
+
+
+def effect_retried(at: datetime, *, effect: str, name: str, message: int | None) -> Event:
+    """An operator gave a dead letter another go."""
+    return Event("EffectRetried", at, {"effect": effect, "name": name, "message": message})

@@ -1,0 +1,266 @@
+"""What each event means for the data of a conversation: a pure fold.
+
+It decides nothing about states; it knows the graph's policies because they say when a failed
+delivery is final. Events that mean nothing for the data are simply absent here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sms_fsm.conversation import (
+    Attempt,
+    Conversation,
+    Direction,
+    Message,
+    MessageStatus,
+    Part,
+    Routing,
+    Turn,
+)
+from sms_fsm.delivery import Outcome, Retryable
+from sms_fsm.events import Event
+from sms_fsm.graph import Policies, UnknownCodes
+
+_RANK = {Outcome.UNKNOWN: 0, Outcome.PENDING: 0, Outcome.FAILED: 1, Outcome.DELIVERED: 2}
+_SILENT_STATUSES = frozenset({"queued", "accepted"})
+
+
+def fold(conversation: Conversation, event: Event, policies: Policies) -> Conversation:
+    """The conversation after this event; state, timers and number are left to the machine.
+
+    Every message of the result has ``turn`` set only if this event decided something about it.
+    """
+    calm = replace(
+        conversation, messages=tuple(replace(m, turn=None) for m in conversation.messages)
+    )
+    change = _CHANGES.get(event.name)
+    return change(calm, event, policies) if change else calm
+
+
+def _text_taken_in(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    data = event.data
+    inbound = event.name == "MessageReceived"
+    message = Message(
+        seq=conversation.seq + 1,
+        key=data["key"],
+        direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
+        note=data.get("note", False),
+        participant_id=data.get("participant_id"),
+        on_behalf_of=data.get("on_behalf_of"),
+        parts=tuple(Part(*part) for part in data["parts"]),
+    )
+    return conversation.with_message(message)
+
+
+def _opened(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    data = event.data
+    return replace(
+        conversation,
+        conversation_id=data["conversation_id"],
+        routing=Routing.from_data(data["routing"]),
+        participant_id=data["participant_id"] or conversation.participant_id,
+        carrier_profile=data["carrier_profile"] or conversation.carrier_profile,
+        opening=False,
+        contacted_at=event.at,
+    )
+
+
+def _reactivated(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    return replace(
+        conversation,
+        carrier_profile=event.data["carrier_profile"] or conversation.carrier_profile,
+        opening=False,
+        contacted_at=event.at,
+    )
+
+
+def _closed(conversation: Conversation, _: Event, __: Policies) -> Conversation:
+    return replace(conversation, opening=False, participant_id=None)
+
+
+def _routing_updated(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    routing = conversation.routing.updated(Routing.from_data(event.data["routing"]))
+    return replace(conversation, routing=routing, contacted_at=event.at)
+
+
+def _assigned(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    data = event.data
+    named = Routing(queue_id=data["queue_id"], agent_id=data["agent_id"])
+    return replace(
+        conversation,
+        participant_id=data["participant_id"],
+        routing=conversation.routing.updated(named),
+    )
+
+
+def _posted(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    data = event.data
+    message = conversation.message(event.message)
+    if message is None:
+        return conversation
+    part = message.parts[data["part"]]
+    attempt = Attempt(reference=data["reference"], message_id=data["message_id"])
+    part = replace(part, attempts=(*part.attempts, attempt), retry_at=None)
+    begins = message.outbound and not message.taken and not message.settled
+    message = _ranked(_with_part(replace(message, taken=True), data["part"], part))
+    return replace(
+        conversation.with_message(message),
+        outstanding=conversation.outstanding + begins,
+        contacted_at=event.at,
+    )
+
+
+def _reported(conversation: Conversation, event: Event, policies: Policies) -> Conversation:
+    data = event.data
+    message = conversation.message(event.message)
+    if message is None:
+        return conversation
+    number = data["part"]
+    part, failed_now = _with_word(message.parts[number], data)
+    message = _ranked(_with_part(message, number, part))
+    if all(part.delivered for part in message.parts):
+        return _settle(conversation, message, Turn.DELIVERED)
+    if part.delivered:
+        return conversation.with_message(_with_part(message, number, replace(part, retry_at=None)))
+    if failed_now and not message.settled and not message.exhausted:
+        return _judge_failure(conversation, message, event, policies)
+    return conversation.with_message(message)
+
+
+def _with_word(part: Part, data: Mapping[str, Any]) -> tuple[Part, bool]:
+    """The part with this report, and whether its newest attempt is to be judged as failed."""
+    index = next(
+        i for i, attempt in enumerate(part.attempts) if attempt.message_id == data["message_id"]
+    )
+    attempt = part.attempts[index]
+    outcome = Outcome(data["outcome"])
+    better = _RANK[outcome] > _RANK[attempt.outcome]
+    failed = outcome is Outcome.FAILED and (better or data["revised"])
+    attempt = replace(
+        attempt,
+        outcome=outcome if better else attempt.outcome,
+        seen=attempt.seen if data["revised"] else (*attempt.seen, data["status"]),
+        codes=tuple(data["codes"]) if failed else attempt.codes,
+    )
+    attempts = (*part.attempts[:index], attempt, *part.attempts[index + 1 :])
+    newest = index == len(part.attempts) - 1
+    return replace(part, attempts=attempts), failed and newest
+
+
+def _judge_failure(
+    conversation: Conversation, message: Message, event: Event, policies: Policies
+) -> Conversation:
+    """Another attempt, the other channel, or the end."""
+    number = event.data["part"]
+    part = message.parts[number]
+    if _retryable(event, policies) and part.failures <= len(policies.retry_after):
+        if part.retry_at is not None:
+            return conversation.with_message(message)
+        retry_at = event.at + policies.retry_after[part.failures - 1]
+        message = _with_part(message, number, replace(part, retry_at=retry_at))
+        return conversation.with_message(replace(message, turn=Turn.RETRY))
+    return _exhaust(conversation, message, fallback=event.data["fallback"])
+
+
+def _retryable(event: Event, policies: Policies) -> bool:
+    word = Retryable(event.data["retryable"])
+    if word is Retryable.UNKNOWN:
+        return policies.unknown_codes is UnknownCodes.RETRY
+    return word is Retryable.YES
+
+
+def _exhaust(conversation: Conversation, message: Message, *, fallback: bool) -> Conversation:
+    message = replace(
+        message,
+        exhausted=True,
+        parts=tuple(replace(part, retry_at=None) for part in message.parts),
+    )
+    if fallback:
+        return conversation.with_message(replace(message, turn=Turn.FALLBACK))
+    return _settle(conversation, message, Turn.FAILED)
+
+
+def _settle(conversation: Conversation, message: Message, turn: Turn) -> Conversation:
+    """The last word on a message. A late ``delivered`` takes back an earlier failure."""
+    ended = message.taken and not message.settled
+    delivered = turn is Turn.DELIVERED
+    failures = conversation.spell_failed
+    if delivered and message.failed_in_spell == conversation.spell:
+        failures -= 1
+    if not delivered and ended:
+        failures += 1
+    message = replace(
+        message,
+        settled=True,
+        status=MessageStatus.DELIVERED if delivered else MessageStatus.FAILED,
+        failed_in_spell=conversation.spell if not delivered and ended else None,
+        parts=tuple(replace(part, retry_at=None) for part in message.parts),
+        turn=turn,
+    )
+    return replace(
+        conversation.with_message(message),
+        outstanding=conversation.outstanding - ended,
+        spell_failed=failures,
+    )
+
+
+def _fallback_sent(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    message = conversation.message(event.message)
+    if message is None or message.settled:
+        return conversation
+    return _settle(conversation, message, Turn.FAILED)
+
+
+def _died(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    message = conversation.message(event.message)
+    if message is None or message.settled or event.data["name"] == "PollDelivery":
+        return conversation
+    if event.data["name"] == "PostMessage" and message.taken and not message.exhausted:
+        return _exhaust(conversation, message, fallback=event.data["fallback"])
+    if message.outbound:
+        return _settle(conversation, message, Turn.FAILED)
+    return conversation.with_message(replace(message, status=MessageStatus.FAILED))
+
+
+def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    """A text that was never taken waits again; one that was taken keeps its last word."""
+    message = conversation.message(event.message)
+    if message is None or message.taken or event.data["name"] != "PostMessage":
+        return conversation
+    waiting = replace(message, status=MessageStatus.QUEUED, settled=False, failed_in_spell=None)
+    return conversation.with_message(waiting)
+
+
+def _with_part(message: Message, number: int, part: Part) -> Message:
+    parts = (*message.parts[:number], part, *message.parts[number + 1 :])
+    return replace(message, parts=parts)
+
+
+def _ranked(message: Message) -> Message:
+    """The status that the attempts amount to; settled messages keep theirs."""
+    if message.settled:
+        return message
+    attempts = [attempt for part in message.parts for attempt in part.attempts]
+    spoken = any(set(attempt.seen) - _SILENT_STATUSES for attempt in attempts)
+    reached = MessageStatus.SENT if spoken else MessageStatus.ACCEPTED
+    return replace(message, status=reached if attempts else message.status)
+
+
+_CHANGES: dict[str, Callable[[Conversation, Event, Policies], Conversation]] = {
+    "MessageReceived": _text_taken_in,
+    "ReplyRequested": _text_taken_in,
+    "ConversationInitiated": _text_taken_in,
+    "ConversationOpened": _opened,
+    "ConversationReactivated": _reactivated,
+    "ConversationClosed": _closed,
+    "RoutingUpdated": _routing_updated,
+    "AgentAssigned": _assigned,
+    "MessagePosted": _posted,
+    "DeliveryReported": _reported,
+    "FallbackSent": _fallback_sent,
+    "EffectDied": _died,
+    "EffectRetried": _retried,
+}

@@ -1,0 +1,435 @@
+"""What hosts and carriers hand in: checked, made idempotent, and stored before it is answered."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sms_fsm import events, sms
+from sms_fsm.clock import Clock
+from sms_fsm.config import Settings
+from sms_fsm.conversation import Conversation, Routing
+from sms_fsm.errors import (
+    InvalidMessage,
+    KeyReused,
+    TransitionRefused,
+    UnknownConversation,
+    UnknownEffect,
+)
+from sms_fsm.events import Event, digest
+from sms_fsm.machine import Step
+from sms_fsm.machines import Machines
+from sms_fsm.messages import (
+    DeliveryStatus,
+    InboundMessage,
+    Receipt,
+    check_identifier,
+    check_instant,
+    check_optional,
+    status_data,
+)
+from sms_fsm.ports import Known, Store, UnitOfWork
+from sms_fsm.recorder import Recorder
+from sms_fsm.registry import IsolationRule
+
+_TRANSFER_TYPES = ("warm", "cold")
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Who talks to whom, and what the customer told of themselves."""
+
+    customer: str
+    business: str
+    isolation: str
+    name: str | None = None
+    external_customer_id: str | None = None
+    preferred_language: str | None = None
+
+
+class Intake:
+    """The commands and facts of `sms_fsm.Engine`; each is one transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        recorder: Recorder,
+        machines: Machines,
+        *,
+        settings: Settings,
+        clock: Clock,
+        isolation: IsolationRule | None,
+    ) -> None:
+        self._store = store
+        self._recorder = recorder
+        self._machines = machines
+        self._settings = settings
+        self._clock = clock
+        self._isolation = isolation
+
+    # Facts
+
+    def receive(self, message: InboundMessage) -> Receipt:
+        """Take a customer's SMS in."""
+        check_identifier(message.message_id, "message_id")
+        check_instant(message.timestamp, "timestamp")
+        sms.check_inbound(message.text)
+        pair = self._pair(message)
+        key = f"message:{message.message_id}"
+        content = digest(pair.customer, pair.business, message.text)
+        now = self._clock()
+
+        def work(uow: UnitOfWork) -> Receipt | TransitionRefused:
+            known = uow.known(key, now)
+            if known is not None:
+                same = known.digest == content
+                reason = "duplicate" if same else "same message id, other content"
+                return _repeated(uow, known, reason)
+            conversation = self._join(uow, pair, now)
+            event = events.message_received(
+                now,
+                key=message.message_id,
+                text_digest=_body_digest(conversation, message.text),
+                posts=_whole(message.text),
+            )
+            return self._take_in(
+                uow, conversation, event, key=key, content=content, text=message.text
+            )
+
+        return self._run(work)
+
+    def record(self, status: DeliveryStatus) -> Receipt:
+        """Take a carrier's word on one message in."""
+        data = status_data(status)
+        check_instant(status.timestamp, "timestamp")
+        return self._store.write(lambda uow: self._recorder.report(uow, data, source="callback"))
+
+    def assigned(
+        self,
+        *,
+        conversation_id: str,
+        participant_id: str,
+        agent_id: str | None = None,
+        queue_id: str | None = None,
+        timestamp: datetime | str | None = None,
+    ) -> Receipt:
+        """CXone named the agent participant of a conversation."""
+        moment = check_instant(timestamp, "timestamp")
+        data = {
+            "conversation_id": check_identifier(conversation_id, "conversation_id"),
+            "participant_id": check_identifier(participant_id, "participant_id"),
+            "agent_id": check_optional(agent_id, "agent_id"),
+            "queue_id": check_optional(queue_id, "queue_id"),
+            "timestamp": moment.isoformat() if moment else None,
+        }
+        return self._store.write(lambda uow: self._recorder.assign(uow, data))
+
+    def archived(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Receipt:
+        """CXone archived a conversation."""
+        moment = check_instant(timestamp, "timestamp")
+        data = {
+            "conversation_id": check_identifier(conversation_id, "conversation_id"),
+            "timestamp": moment.isoformat() if moment else None,
+        }
+        return self._store.write(lambda uow: self._recorder.archived(uow, data))
+
+    # Commands
+
+    def initiate(
+        self, *, to: str, from_: str, text: str, key: str, external_customer_id: str | None = None
+    ) -> Receipt:
+        """A text that starts from the business, in the open conversation if there is one."""
+        check_identifier(key, "key")
+        posts = self._posts(text)
+        pair = self._pair(
+            InboundMessage(
+                message_id=key,
+                from_=to,
+                to=from_,
+                text=text,
+                external_customer_id=external_customer_id,
+            ),
+            customer_field="to",
+            business_field="from_",
+        )
+        known_as = f"initiate:{key}"
+        content = digest(pair.customer, pair.business, text, external_customer_id or "")
+        now = self._clock()
+
+        def work(uow: UnitOfWork) -> Receipt | TransitionRefused:
+            known = uow.known(known_as, now)
+            if known is not None:
+                return _same_key(uow, known, content)
+            conversation = self._join(uow, pair, now)
+            event = events.conversation_initiated(
+                now, key=key, text_digest=_body_digest(conversation, text), posts=posts
+            )
+            return self._take_in(uow, conversation, event, key=known_as, content=content, text=text)
+
+        return self._run(work)
+
+    def reply(
+        self,
+        conversation: str,
+        text: str,
+        *,
+        key: str,
+        participant_id: str | None = None,
+        on_behalf_of: str | None = None,
+        internal_note: bool = False,
+    ) -> Receipt:
+        """An outbound text or an internal note."""
+        check_optional(participant_id, "participant_id")
+        check_optional(on_behalf_of, "on_behalf_of")
+        if not isinstance(internal_note, bool):
+            raise InvalidMessage("internal_note", "expected true or false")
+        posts = _note(text) if internal_note else self._posts(text)
+        content = digest(
+            "reply", text, participant_id or "", on_behalf_of or "", str(internal_note)
+        )
+
+        def event(found: Conversation, now: datetime) -> Event:
+            return events.reply_requested(
+                now,
+                key=key,
+                text_digest=_body_digest(found, text),
+                posts=posts,
+                participant_id=participant_id,
+                on_behalf_of=on_behalf_of,
+                note=internal_note,
+            )
+
+        return self._command(conversation, key, content, event, text)
+
+    def transfer(
+        self,
+        conversation: str,
+        *,
+        key: str,
+        queue_id: str | None = None,
+        agent_id: str | None = None,
+        skills: tuple[str, ...] | list[str] | None = None,
+        priority: int | None = None,
+        transfer_type: str = "warm",
+    ) -> Receipt:
+        """A hand-over, by routing update alone."""
+        routing = _routing(queue_id, agent_id, skills, priority, transfer_type)
+        content = digest("transfer", repr(sorted(routing.to_data().items())))
+
+        def event(_: Conversation, now: datetime) -> Event:
+            return events.transfer_requested(now, key=key, routing=routing)
+
+        return self._command(conversation, key, content, event)
+
+    def archive(self, conversation: str, *, key: str | None = None) -> Receipt:
+        """Archival by hand."""
+
+        def event(_: Conversation, now: datetime) -> Event:
+            return events.archive_requested(now, key=key)
+
+        return self._command(conversation, key, digest("archive"), event)
+
+    def retry(self, effect: str) -> None:
+        """Give a dead letter another go."""
+        now = self._clock()
+
+        def work(uow: UnitOfWork) -> None:
+            dead = uow.effect(effect) if _is_id(effect) else None
+            conversation = None if dead is None else uow.lock(dead.conversation)
+            # Read again under the lock: somebody else may have been faster.
+            dead = None if conversation is None else uow.dead(effect)
+            if dead is None or conversation is None:
+                raise UnknownEffect("no dead letter has this id")
+            event = events.effect_retried(now, effect=dead.id, name=dead.name, message=dead.message)
+            uow.revive(dead, now)
+            self._recorder.record(uow, conversation, event)
+
+        self._store.write(work)
+
+    def _command(
+        self,
+        conversation: str,
+        key: str | None,
+        content: str,
+        make_event: Callable[[Conversation, datetime], Event],
+        text: str | None = None,
+    ) -> Receipt:
+        check_optional(key, "key")
+        now = self._clock()
+        known_as = None if key is None else f"key:{conversation}:{key}"
+
+        def work(uow: UnitOfWork) -> Receipt | TransitionRefused:
+            found = uow.lock(conversation) if _is_id(conversation) else None
+            if found is None:
+                raise UnknownConversation("no conversation has this id")
+            known = uow.known(known_as, now) if known_as is not None else None
+            if known is not None:
+                return _same_key(uow, known, content)
+            return self._take_in(
+                uow, found, make_event(found, now), key=known_as, content=content, text=text
+            )
+
+        return self._run(work)
+
+    def _run(self, work: Callable[[UnitOfWork], Receipt | TransitionRefused]) -> Receipt:
+        """A refused command is raised after the commit: the refusal is in the log."""
+        outcome = self._store.write(work)
+        if isinstance(outcome, TransitionRefused):
+            raise outcome
+        return outcome
+
+    def _take_in(
+        self,
+        uow: UnitOfWork,
+        conversation: Conversation,
+        event: Event,
+        *,
+        key: str | None,
+        content: str,
+        text: str | None,
+    ) -> Receipt | TransitionRefused:
+        step: Step = self._recorder.record(uow, conversation, event, text=text)
+        if step.refused:
+            return TransitionRefused(step.before.state, event.name, step.refusing_guard)
+        if key is not None:
+            uow.remember(
+                key,
+                digest=content,
+                conversation=conversation.id,
+                seq=step.after.seq,
+                now=event.at,
+            )
+        return Receipt(conversation.id, duplicate=False, state=step.after.state)
+
+    # Who talks to whom
+
+    def _pair(
+        self,
+        message: InboundMessage,
+        *,
+        customer_field: str = "from_",
+        business_field: str = "to",
+    ) -> _Pair:
+        return _Pair(
+            customer=sms.normalise(message.from_, customer_field),
+            business=sms.normalise(message.to, business_field),
+            isolation=self._isolation(message) if self._isolation else "",
+            name=_described(message.name, "name"),
+            external_customer_id=check_optional(
+                message.external_customer_id, "external_customer_id"
+            ),
+            preferred_language=check_optional(message.preferred_language, "preferred_language"),
+        )
+
+    def _join(self, uow: UnitOfWork, pair: _Pair, now: datetime) -> Conversation:
+        """The one conversation of this pair; the first text makes it."""
+        found = uow.lock_pair(pair.customer, pair.business, pair.isolation)
+        if found is None:
+            return uow.create(self._fresh(pair, now), now)
+        told = replace(
+            found,
+            name=pair.name or found.name,
+            external_customer_id=pair.external_customer_id or found.external_customer_id,
+            preferred_language=pair.preferred_language or found.preferred_language,
+        )
+        if told != found:
+            uow.introduce(told)
+        return told
+
+    def _fresh(self, pair: _Pair, now: datetime) -> Conversation:
+        graph = self._machines.current.graph
+        return Conversation(
+            id=_new_id(now),
+            state=graph.initial,
+            graph_version=graph.version,
+            graph_hash=graph.behaviour_hash,
+            customer=pair.customer,
+            business=pair.business,
+            isolation=pair.isolation,
+            name=pair.name,
+            external_customer_id=pair.external_customer_id,
+            preferred_language=pair.preferred_language,
+        )
+
+    def _posts(self, text: str) -> tuple[sms.Post, ...]:
+        sms.check_outbound(text)
+        return sms.posts(
+            text, max_segments=self._settings.max_segments, overflow=self._settings.overflow
+        )
+
+
+def _new_id(now: datetime) -> str:
+    """Sortable by creation, and says nothing of the customer."""
+    return f"c{int(now.timestamp() * 1000):012x}{secrets.token_hex(5)}"
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def _repeated(uow: UnitOfWork, known: Known, reason: str) -> Receipt:
+    conversation = uow.lock(known.conversation)
+    state = conversation.state if conversation else None
+    return Receipt(known.conversation, duplicate=True, state=state, reason=reason)
+
+
+def _same_key(uow: UnitOfWork, known: Known, content: str) -> Receipt:
+    if known.digest != content:
+        raise KeyReused("key: it was used before, with other content; choose another key")
+    return _repeated(uow, known, "duplicate")
+
+
+def _body_digest(conversation: Conversation, text: str) -> str:
+    """Salted with the conversation, so that equal short texts cannot be told across customers."""
+    return digest(conversation.id, text)
+
+
+def _whole(text: str) -> tuple[sms.Post, ...]:
+    """An inbound text is one post, however long it is."""
+    return (sms.Post(0, len(text), sms.encoding_of(text), len(sms.segments(text)) if text else 0),)
+
+
+def _note(text: str) -> tuple[sms.Post, ...]:
+    """An internal note is one post and has no segments: no carrier sees it."""
+    sms.check_outbound(text)
+    return (sms.Post(0, len(text), sms.encoding_of(text), 0),)
+
+
+def _described(value: object, name: str) -> str | None:
+    """A free text about the customer: anything but what cannot be encoded."""
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise InvalidMessage(name, f"expected text, got {type(value).__name__}")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidMessage(name, "holds a lone surrogate") from None
+    return value
+
+
+def _routing(
+    queue_id: str | None,
+    agent_id: str | None,
+    skills: tuple[str, ...] | list[str] | None,
+    priority: int | None,
+    transfer_type: str,
+) -> Routing:
+    if transfer_type not in _TRANSFER_TYPES:
+        raise InvalidMessage("transfer_type", f"expected one of {', '.join(_TRANSFER_TYPES)}")
+    if priority is not None and (not isinstance(priority, int) or isinstance(priority, bool)):
+        raise InvalidMessage("priority", "expected a whole number")
+    if skills is not None and not isinstance(skills, tuple | list):
+        raise InvalidMessage("skills", "expected a list of names")
+    routing = Routing(
+        queue_id=check_optional(queue_id, "queue_id"),
+        agent_id=check_optional(agent_id, "agent_id"),
+        skills=tuple(check_identifier(skill, "skills") for skill in skills or ()),
+        priority=priority,
+        transfer_type=transfer_type,
+    )
+    if not routing.assigned and not routing.skills and priority is None:
+        raise InvalidMessage("queue_id", "a transfer names a queue, an agent, skills or a priority")
+    return routing

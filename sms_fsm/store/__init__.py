@@ -1,0 +1,17 @@
+"""The durable store: SQLite beside the host, or Postgres for many."""
+
+from sms_fsm.store.database import Database, open_database
+from sms_fsm.store.migrations import schema_is_current, upgrade
+from sms_fsm.store.queries import Queries
+from sms_fsm.store.repository import Repository
+from sms_fsm.store.tokens import SqlTokenStore
+
+__all__ = [
+    "Database",
+    "Queries",
+    "Repository",
+    "SqlTokenStore",
+    "open_database",
+    "schema_is_current",
+    "upgrade",
+]

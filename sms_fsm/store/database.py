@@ -1,0 +1,200 @@
+"""Connections and transactions. The one place where database errors become ours."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from tenacity import (
+    Retrying,
+    retry_if_exception_type,
+    stop_after_delay,
+    wait_random_exponential,
+)
+
+from sms_fsm.errors import SettingsError, StoreUnavailable
+
+LOCK_WAIT_SECONDS = 10.0
+"""How long a call waits, in real time, for others to be done with what it needs."""
+
+_SERIALIZATION_FAILURE = "40001"
+_DEADLOCK_DETECTED = "40P01"
+
+T = TypeVar("T")
+
+
+class Conflict(Exception):
+    """Two transactions met; the whole transaction is run again."""
+
+
+class Database:
+    """One SQLite file or Postgres database, for any number of threads.
+
+    Args:
+        engine: a SQLAlchemy engine made by `open_database`.
+        lock_wait_seconds: bound on waiting for a busy store.
+    """
+
+    def __init__(self, engine: Engine, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
+        self.engine = engine
+        self.is_sqlite = engine.dialect.name == "sqlite"
+        self._lock_wait_seconds = lock_wait_seconds
+        # SQLite has one writer: threads that queue here do not poll the file lock.
+        self._writer = threading.Lock()
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` in one transaction and commit; leaving by an exception rolls back.
+
+        Transactions that met another one are run again, for a bounded real time.
+
+        Raises:
+            StoreUnavailable: the store is locked, full or gone; nothing was stored.
+        """
+        retrying = Retrying(
+            retry=retry_if_exception_type(Conflict),
+            stop=stop_after_delay(self._lock_wait_seconds),
+            wait=wait_random_exponential(multiplier=0.005, max=0.2),
+            reraise=True,
+        )
+        try:
+            result: T = retrying(self._write_once, work)
+        except Conflict:
+            raise StoreUnavailable("the store is busy: call again") from None
+        return result
+
+    def _write_once(self, work: Callable[[Connection], T]) -> T:
+        with self._single_writer(), translated(), self.engine.begin() as connection:
+            return work(connection)
+
+    def read(self, work: Callable[[Connection], T]) -> T:
+        """Run ``work`` on one consistent view; it must not write.
+
+        Raises:
+            StoreUnavailable: the store cannot be reached.
+        """
+        try:
+            with translated(), self.engine.connect() as connection:
+                options = {"isolation_level": "REPEATABLE READ"} if not self.is_sqlite else {}
+                reading = connection.execution_options(read_only=True, **options)
+                with reading.begin():
+                    return work(reading)
+        except Conflict:
+            raise StoreUnavailable("the store is busy: call again") from None
+
+    @contextmanager
+    def _single_writer(self) -> Iterator[None]:
+        if not self.is_sqlite:
+            yield
+            return
+        if not self._writer.acquire(timeout=self._lock_wait_seconds):
+            raise StoreUnavailable("the store is busy: call again")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def open_database(
+    url: str, *, pool_size: int = 8, lock_wait_seconds: float = LOCK_WAIT_SECONDS
+) -> Database:
+    """Connect to the store; nothing is read or written yet.
+
+    Raises:
+        SettingsError: the URL cannot be used, or the driver is not installed.
+    """
+    try:
+        parsed = make_url(url)
+        engine = create_engine(parsed, **_options(parsed, pool_size, lock_wait_seconds))
+    except (SQLAlchemyError, ValueError) as error:
+        raise SettingsError(f"database_url: {type(error).__name__}, cannot be used") from None
+    except ModuleNotFoundError as error:
+        hint = "pip install 'sms-fsm[postgres]'"
+        raise SettingsError(f"database_url: {error.name} is not installed: {hint}") from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, lock_wait_seconds)
+    return Database(engine, lock_wait_seconds=lock_wait_seconds)
+
+
+def _options(url: URL, pool_size: int, lock_wait_seconds: float) -> dict[str, Any]:
+    common: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 64,
+        "pool_timeout": lock_wait_seconds,
+        "hide_parameters": True,
+    }
+    if url.get_backend_name() == "sqlite":
+        folder = Path(url.database or "").absolute().parent
+        if not folder.is_dir():
+            raise SettingsError("database_url: the folder of the SQLite file does not exist")
+        arguments: dict[str, Any] = {"timeout": lock_wait_seconds, "check_same_thread": False}
+        return common | {"connect_args": arguments}
+    arguments = {
+        "connect_timeout": max(2, int(lock_wait_seconds)),
+        "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)} -c timezone=UTC",
+    }
+    return common | {"connect_args": arguments, "pool_pre_ping": True}
+
+
+def _prepare_sqlite(engine: Engine, lock_wait_seconds: float) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: object) -> None:
+        # The driver must not open transactions by itself: it would run a SELECT before the
+        # first write outside of them, and two threads would read the same state.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {int(lock_wait_seconds * 1000)}")
+        _switch_to_wal(connection, lock_wait_seconds)
+        # NORMAL may lose acknowledged commits when the power fails.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _switch_to_wal(connection: sqlite3.Connection, lock_wait_seconds: float) -> None:
+    """SQLite does not wait here by itself when several processes open one new file."""
+    if connection.execute("PRAGMA journal_mode").fetchone() == ("wal",):
+        return
+    retrying = Retrying(
+        retry=retry_if_exception_type(sqlite3.OperationalError),
+        stop=stop_after_delay(lock_wait_seconds),
+        wait=wait_random_exponential(multiplier=0.005, max=0.1),
+        reraise=True,
+    )
+    retrying(connection.execute, "PRAGMA journal_mode = WAL")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Database errors as `Conflict` (run it again) or `StoreUnavailable` (it cannot be)."""
+    try:
+        yield
+    except IntegrityError:
+        raise Conflict from None
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", None) in (_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED):
+            raise Conflict from None
+        raise StoreUnavailable(_short(error)) from None
+    except (DBAPIError, PoolTimeout) as error:
+        raise StoreUnavailable(_short(error)) from None
+
+
+def _short(error: SQLAlchemyError) -> str:
+    """The driver's first line without statement and parameters, which may hold texts."""
+    original = getattr(error, "orig", None)
+    first = str(original or type(error).__name__).strip().splitlines()[0]
+    return f"the store is unavailable: {first}"

@@ -1,0 +1,207 @@
+"""Reading: conversations, histories, dead letters, figures. Nothing here locks or writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, select
+
+from sms_fsm.conversation import Conversation, Message
+from sms_fsm.effects import Effect, EffectState
+from sms_fsm.log import LoggedEvent, logged_event
+from sms_fsm.store.database import Database
+from sms_fsm.store.repository import GRAPH_VERSION
+from sms_fsm.store.rows import conversation_from, effect_from, message_from
+from sms_fsm.store.unit_of_work import (
+    CARRIER_COUNT,
+    CONVERSATION,
+    EVENT,
+    MESSAGE,
+    OUTBOX,
+    POST,
+)
+
+_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class CarrierFigures:
+    """What happened with one carrier profile (``unknown`` without a look-up)."""
+
+    profile: str
+    duplicates: int
+    delivered: int
+    failed: int
+
+
+class Queries:
+    """Read-only views on one consistent state of the store."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def conversation(self, identity: str) -> Conversation | None:
+        """One conversation with its texts."""
+
+        def find(connection: Connection) -> Conversation | None:
+            row = connection.execute(
+                select(CONVERSATION).where(CONVERSATION.c.id == identity)
+            ).first()
+            return None if row is None else _with_texts(connection, row)
+
+        return self._database.read(find)
+
+    def find(
+        self, customer: str | None, business: str | None, external_customer_id: str | None
+    ) -> Conversation | None:
+        """The newest conversation that fits all that is given."""
+        wanted = {
+            CONVERSATION.c.customer: customer,
+            CONVERSATION.c.business: business,
+            CONVERSATION.c.external_customer_id: external_customer_id,
+        }
+        conditions = [column == value for column, value in wanted.items() if value is not None]
+
+        def look(connection: Connection) -> Conversation | None:
+            row = connection.execute(
+                select(CONVERSATION)
+                .where(and_(*conditions))
+                .order_by(CONVERSATION.c.id.desc())
+                .limit(1)
+            ).first()
+            return None if row is None else _with_texts(connection, row)
+
+        return self._database.read(look)
+
+    def conversations(
+        self, state: str | None, after: str | None, limit: int
+    ) -> Sequence[Conversation]:
+        """A page of conversations in order of their ids, without texts."""
+        query = select(CONVERSATION).order_by(CONVERSATION.c.id).limit(limit)
+        if state is not None:
+            query = query.where(CONVERSATION.c.state == state)
+        if after is not None:
+            query = query.where(CONVERSATION.c.id > after)
+        return self._database.read(
+            lambda connection: [conversation_from(row) for row in connection.execute(query)]
+        )
+
+    def history(self, identity: str) -> Sequence[LoggedEvent]:
+        """All events of a conversation, oldest first."""
+        query = select(EVENT.c.record).where(EVENT.c.conversation == identity).order_by(EVENT.c.seq)
+        return self._database.read(
+            lambda connection: [logged_event(r) for r in connection.execute(query).scalars()]
+        )
+
+    def logged(self, identity: str, seq: int) -> LoggedEvent:
+        """One event of a conversation."""
+        query = select(EVENT.c.record).where(EVENT.c.conversation == identity, EVENT.c.seq == seq)
+        return self._database.read(
+            lambda connection: logged_event(connection.execute(query).scalar_one())
+        )
+
+    def dead_letters(self) -> Sequence[Effect]:
+        """Effects that gave up, oldest id first."""
+        query = select(OUTBOX).where(OUTBOX.c.state == EffectState.DEAD.value).order_by(OUTBOX.c.id)
+        return self._database.read(
+            lambda connection: [effect_from(row) for row in connection.execute(query)]
+        )
+
+    def effects(self, identity: str) -> Sequence[Effect]:
+        """All effects of a conversation, in the order of their planning."""
+        query = select(OUTBOX).where(OUTBOX.c.conversation == identity).order_by(OUTBOX.c.due_at)
+        return self._database.read(
+            lambda connection: [effect_from(row) for row in connection.execute(query)]
+        )
+
+    def held_by_others(self, identity: str, conversation_ids: Sequence[str]) -> frozenset[str]:
+        """Those CXone conversations that another pair holds."""
+        query = select(CONVERSATION.c.conversation_id).where(
+            CONVERSATION.c.conversation_id.in_(list(conversation_ids)),
+            CONVERSATION.c.id != identity,
+        )
+        return self._database.read(
+            lambda connection: frozenset(connection.execute(query).scalars())
+        )
+
+    def posted_in(self, message_id: str) -> str | None:
+        """The CXone conversation that a message id was posted in."""
+        query = select(POST.c.conversation_id).where(POST.c.message_id == message_id)
+        return self._database.read(lambda connection: connection.execute(query).scalar())
+
+    def carriers(self) -> Sequence[CarrierFigures]:
+        """Figures by carrier profile."""
+        query = select(
+            CARRIER_COUNT.c.profile, CARRIER_COUNT.c.kind, func.sum(CARRIER_COUNT.c.count)
+        ).group_by(CARRIER_COUNT.c.profile, CARRIER_COUNT.c.kind)
+
+        def figures(connection: Connection) -> Sequence[CarrierFigures]:
+            counts: dict[str, dict[str, int]] = {}
+            for profile, kind, count in connection.execute(query):
+                counts.setdefault(profile, {})[kind] = int(count)
+            return [
+                CarrierFigures(
+                    profile=profile,
+                    duplicates=kinds.get("duplicate", 0),
+                    delivered=kinds.get("delivered", 0),
+                    failed=kinds.get("failed", 0),
+                )
+                for profile, kinds in sorted(counts.items())
+            ]
+
+        return self._database.read(figures)
+
+    def graphs(self) -> Sequence[tuple[str, int, str, str]]:
+        """Id, version, behaviour hash and document of every graph that was ever used."""
+        query = select(
+            GRAPH_VERSION.c.id,
+            GRAPH_VERSION.c.version,
+            GRAPH_VERSION.c.behaviour_hash,
+            GRAPH_VERSION.c.document,
+        ).order_by(GRAPH_VERSION.c.id, GRAPH_VERSION.c.version)
+        return self._database.read(
+            lambda connection: [tuple(row) for row in connection.execute(query)]
+        )
+
+    def log(
+        self, *, conversation: str | None = None, since: datetime | None = None
+    ) -> Iterator[tuple[str, str]]:
+        """Record and hash of every event, by conversation and number, a page at a time."""
+        last: tuple[str, int] = (conversation or "", 0)
+        while True:
+            rows = self._log_page(last, conversation, since)
+            yield from ((row.record, row.hash) for row in rows)
+            if len(rows) < _PAGE:
+                return
+            last = (rows[-1].conversation, rows[-1].seq)
+
+    def _log_page(
+        self, last: tuple[str, int], conversation: str | None, since: datetime | None
+    ) -> Sequence[Row[Any]]:
+        query = (
+            select(EVENT)
+            .where(
+                (EVENT.c.conversation > last[0])
+                | and_(EVENT.c.conversation == last[0], EVENT.c.seq > last[1])
+            )
+            .order_by(EVENT.c.conversation, EVENT.c.seq)
+            .limit(_PAGE)
+        )
+        if conversation is not None:
+            query = query.where(EVENT.c.conversation == conversation)
+        if since is not None:
+            query = query.where(EVENT.c.at >= since)
+        return self._database.read(lambda connection: connection.execute(query).all())
+
+
+def _with_texts(connection: Connection, row: Row[Any]) -> Conversation:
+    texts: list[Message] = [
+        message_from(text)
+        for text in connection.execute(
+            select(MESSAGE).where(MESSAGE.c.conversation == row.id).order_by(MESSAGE.c.seq)
+        )
+    ]
+    return replace(conversation_from(row), messages=tuple(texts))

@@ -1,0 +1,127 @@
+"""The store as the engine sees it: fulfils `sms_fsm.ports.Store`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from sqlalchemy import Connection, insert, select
+
+from sms_fsm.conversation import Conversation, Message
+from sms_fsm.effects import Effect
+from sms_fsm.errors import GraphError, Problem
+from sms_fsm.graph import StateGraph
+from sms_fsm.store import outbox
+from sms_fsm.store.database import Database
+from sms_fsm.store.rows import conversation_from, message_from
+from sms_fsm.store.tables import GraphVersionRow
+from sms_fsm.store.unit_of_work import CONVERSATION, MESSAGE, UnitOfWork
+
+GRAPH_VERSION = GraphVersionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+
+T = TypeVar("T")
+
+
+class Repository:
+    """Transactions, claims and graph versions over one database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, work: Callable[[UnitOfWork], T]) -> T:
+        """Run ``work`` in one transaction and commit; it is run again if it met another one."""
+
+        def transaction(connection: Connection) -> T:
+            uow = UnitOfWork(connection)
+            result = work(uow)
+            uow.complete()
+            return result
+
+        return self._database.write(transaction)
+
+    def subject(self, effect: Effect) -> tuple[Conversation, Message | None]:
+        """The conversation of an effect and its text with body, as they are now."""
+
+        def load(connection: Connection) -> tuple[Conversation, Message | None]:
+            row = connection.execute(
+                select(CONVERSATION).where(CONVERSATION.c.id == effect.conversation)
+            ).one()
+            text = connection.execute(
+                select(MESSAGE).where(
+                    MESSAGE.c.conversation == effect.conversation, MESSAGE.c.seq == effect.message
+                )
+            ).first()
+            return conversation_from(row), None if text is None else message_from(text)
+
+        return self._database.read(load)
+
+    def claim(self, now: datetime, *, limit: int, lease_seconds: float) -> Sequence[Effect]:
+        """Lease effects that are due, each to one caller, for real seconds."""
+        if not self._database.read(lambda connection: outbox.is_due(connection, now)):
+            return ()
+        return self._database.write(
+            lambda connection: outbox.claim(
+                connection, now, limit=limit, lease_seconds=lease_seconds
+            )
+        )
+
+    def release(self, effects: Sequence[Effect]) -> None:
+        """Hand back leased effects that were not begun."""
+        self._database.write(lambda connection: outbox.release(connection, effects))
+
+    def due_timers(self, now: datetime, *, limit: int) -> Sequence[str]:
+        """Conversations with a timer that is due."""
+        return self._database.read(
+            lambda connection: outbox.due_timers(connection, now, limit=limit)
+        )
+
+    def graph_document(self, behaviour_hash: str) -> tuple[int, str] | None:
+        """Version and document of a graph that the store knows."""
+
+        def find(connection: Connection) -> tuple[int, str] | None:
+            row = connection.execute(
+                select(GRAPH_VERSION.c.version, GRAPH_VERSION.c.document)
+                .where(GRAPH_VERSION.c.behaviour_hash == behaviour_hash)
+                .limit(1)
+            ).first()
+            return None if row is None else (row.version, row.document)
+
+        return self._database.read(find)
+
+    def register_graph(self, graph: StateGraph, now: datetime) -> None:
+        """Keep a graph for ever, so that no conversation that runs on it is stranded.
+
+        Raises:
+            GraphError: this version is in the store with another behaviour.
+        """
+
+        def keep(connection: Connection) -> str | None:
+            found: str | None = connection.execute(
+                select(GRAPH_VERSION.c.behaviour_hash).where(
+                    GRAPH_VERSION.c.id == graph.id, GRAPH_VERSION.c.version == graph.version
+                )
+            ).scalar()
+            if found is None:
+                values = {
+                    "id": graph.id,
+                    "version": graph.version,
+                    "behaviour_hash": graph.behaviour_hash,
+                    "document": graph.document,
+                    "created_at": now,
+                }
+                connection.execute(insert(GRAPH_VERSION), values)
+            return found
+
+        known = self._database.write(keep)
+        if known is not None and known != graph.behaviour_hash:
+            raise GraphError([_changed_without_version(graph, known)])
+
+
+def _changed_without_version(graph: StateGraph, known: str) -> Problem:
+    return Problem(
+        "version-reused",
+        f"version {graph.version} of {graph.id} is in the store with behaviour {known[:12]}, "
+        f"this document has {graph.behaviour_hash[:12]}: raise `version`",
+        file=graph.file,
+    )
