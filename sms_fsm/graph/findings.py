@@ -10,7 +10,7 @@ from sms_fsm.errors import Problem
 from sms_fsm.graph.codes import Code
 from sms_fsm.graph.model import Mark
 
-_COMPARISONS = 2_000
+_COMPARISONS = 1_000
 _LONGEST_COMPARED = 64
 _LONGEST_SHOWN = 40
 _MOST_SHOWN = 5
@@ -57,13 +57,13 @@ class Findings:
         self.add(code, mark, f"unknown {what} {shown(name)}{hint}")
         return likely
 
-    def since(self, start: int, *, ignoring: Code) -> bool:
+    def since(self, start: int, *, ignoring: Collection[Code]) -> bool:
         """Whether anything but ``ignoring`` was found since there were ``start`` problems."""
-        return any(problem.code != ignoring for problem in self._problems[start:])
+        return any(problem.code not in ignoring for problem in self._problems[start:])
 
     def in_order(self, file: str) -> tuple[Problem, ...]:
         """Every problem, sorted by place and code."""
-        placed = (replace(problem, file=file) for problem in set(self._problems))
+        placed = (replace(problem, file=file) for problem in self._problems)
         return tuple(sorted(placed, key=lambda p: (p.line, p.column, p.code, p.message)))
 
     def _likely(self, name: str, known: Collection[str]) -> str | None:

@@ -58,6 +58,10 @@ KEYS: Mapping[str, Keys] = {
 """The keys of each kind of mapping; the JSON Schema for editors names the same."""
 
 
+# Slips that leave no doubt about what the document says.
+_HARMLESS = (Code.UNKNOWN_KEY, Code.REPEATED_NAME)
+
+
 class _Named(Protocol):
     @property
     def name(self) -> str: ...
@@ -73,7 +77,7 @@ def read_draft(root: Node, findings: Findings) -> Draft:
     start = len(findings)
     states = top.find("states", _by_name(_state))
     rules = top.find("transitions", list_of(_rule))
-    misread = findings.since(start, ignoring=Code.UNKNOWN_KEY)
+    misread = findings.since(start, ignoring=_HARMLESS)
     return Draft(
         id=top.get("graph", _name_text, ""),
         version=top.get("version", fields.count, 1),

@@ -7,7 +7,7 @@ dangerous (tags, anchors, merge keys, endless nesting) is refused while reading.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,12 +29,12 @@ _REFUSED = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
     "|[\u2028-\u202e\u2066-\u2069\ufeff]"
 )
-_NULL = re.compile(r"(?:~|null|Null|NULL)?")
-_BOOLEAN = re.compile(r"true|True|TRUE|false|False|FALSE")
-_NUMBER = re.compile(
-    r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+_CORE_SCHEMA = re.compile(
+    r"(?P<null>(?:~|null|Null|NULL)?)"
+    r"|(?P<boolean>true|True|TRUE|false|False|FALSE)"
+    r"|(?P<number>[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
     r"|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
-    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))"
 )
 
 
@@ -49,11 +49,8 @@ class ScalarNode:
     @property
     def kind(self) -> str:
         """``null``, ``boolean``, ``number`` or ``text``, by the core schema of YAML 1.2."""
-        if self.plain:
-            for kind, pattern in (("null", _NULL), ("boolean", _BOOLEAN), ("number", _NUMBER)):
-                if pattern.fullmatch(self.text):
-                    return kind
-        return "text"
+        match = _CORE_SCHEMA.fullmatch(self.text) if self.plain else None
+        return (match and match.lastgroup) or "text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +108,14 @@ def too_large() -> GraphError:
 def _refuse_by_sight(text: str) -> None:
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise too_large()
+    _refuse_odd_characters(text, lambda offset: place(text, offset))
+
+
+def _refuse_odd_characters(text: str, mark_of: Callable[[int], Mark]) -> None:
     odd = _REFUSED.search(text)
     if odd:
         message = f"character U+{ord(odd.group()):04X} is not allowed"
-        raise _refusal(Code.CONTROL_CHARACTER, place(text, odd.start()), message)
+        raise _refusal(Code.CONTROL_CHARACTER, mark_of(odd.start()), message)
 
 
 def _refusal(code: Code, mark: Mark, message: str) -> GraphError:
@@ -191,10 +192,8 @@ class _Builder:
         text = event.value
         if len(text) > MAX_VALUE:
             raise _refusal(Code.VALUE_TOO_LONG, mark, f"longer than {MAX_VALUE:,} characters")
-        odd = _REFUSED.search(text)
-        if odd:
-            message = f"character U+{ord(odd.group()):04X} is not allowed"
-            raise _refusal(Code.CONTROL_CHARACTER, mark, message)
+        if event.style == '"':
+            _refuse_odd_characters(text, lambda _: mark)
         return ScalarNode(mark, text, plain=not event.style)
 
     def _end(self) -> None:
