@@ -40,12 +40,9 @@ class Desk:
     def handle(self, call: Call) -> Reply:
         """Answers a call. What it changed is in the ledger when this returns."""
         with self.platform.lock:
-            self.settle()
-            fault = self.faults.pick(call.operation, _content(call))
-            answer = self._struck(call, fault) if fault else self._answer(call)
-            answer = replace(answer, changes=self._scheduled(answer.changes))
-            self.platform.commit(self._entry(call, answer, fault))
-            return Reply(answer, fault)
+            reply = self._decide(call)
+        self.platform.ledger.sync()
+        return reply
 
     def settle(self) -> None:
         """Lets take effect what is late and due by now."""
@@ -60,6 +57,14 @@ class Desk:
             entry = Entry(self.platform.now(), "connect", fault=fault.name)
             self.platform.commit(entry)
         return fault is None
+
+    def _decide(self, call: Call) -> Reply:
+        self.settle()
+        fault = self.faults.pick(call.operation, _content(call))
+        answer = self._struck(call, fault) if fault else self._answer(call)
+        answer = replace(answer, changes=self._scheduled(answer.changes))
+        self.platform.commit(self._entry(call, answer, fault))
+        return Reply(answer, fault)
 
     def _answer(self, call: Call) -> Answer:
         try:

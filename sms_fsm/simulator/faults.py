@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
+
+from sms_fsm.simulator.operations import OPERATIONS
 
 ACTS = ("archive", "close", "vanish", "revoke", "twin")
 """The platform does this just before it looks at the call."""
@@ -18,8 +21,11 @@ DISTORTIONS = (
 """The answer, or what is stored, is not what it should be."""
 MANNERS = ("reset", "hang", "slow", "truncate", "bad_chunks", "huge", "gzip_bomb")
 """The answer is right, but something happens to it on the way."""
-WEBHOOK_KINDS = ("drop", "repeat", "array", "abort", "forge", "outdate", "mangle", "inflate")
-"""What can happen to a webhook (operation ``webhook``)."""
+WEBHOOK_KINDS = (
+    "drop", "repeat", "array", "abort", "forge", "outdate",
+    "cut", "inflate", "garble", "deepen", "mistype",
+)  # fmt: skip
+"""What can happen to a webhook: it is lost, or comes with, or after, bad or useless ones."""
 _UNAPPLIED = ("status", "redirect")
 
 
@@ -47,7 +53,7 @@ class Fault:
         label: the name to be counted under, by default the kind.
 
     Raises:
-        ValueError: there is no such kind.
+        ValueError: there is no such operation or kind.
     """
 
     operation: str
@@ -69,9 +75,10 @@ class Fault:
     label: str = ""
 
     def __post_init__(self) -> None:
-        known = WEBHOOK_KINDS if self.operation == "webhook" else (*ACTS, *DISTORTIONS, *MANNERS)
-        if self.kind not in known:
-            raise ValueError(f"kind: {self.kind!r} is none of {', '.join(known)}")
+        special = {"webhook": WEBHOOK_KINDS, "connect": ("reset",)}
+        operations = (*OPERATIONS, "issueToken", "*", *special)
+        _require("operation", self.operation, operations)
+        _require("kind", self.kind, special.get(self.operation, (*ACTS, *DISTORTIONS, *MANNERS)))
 
     @property
     def name(self) -> str:
@@ -88,6 +95,11 @@ class Fault:
         if self.applied is not None:
             return float(self.applied)
         return 0.0 if self.kind in _UNAPPLIED else 1.0
+
+
+def _require(field_name: str, value: str, known: Collection[str]) -> None:
+    if value not in known:
+        raise ValueError(f"{field_name}: {value!r} is none of {', '.join(known)}")
 
 
 @dataclass(slots=True)

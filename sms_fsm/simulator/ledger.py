@@ -5,12 +5,13 @@ file each entry is on disk (fsync) before anybody hears of it, so it outlives a 
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from sms_fsm.simulator.records import NO_CHANGES, Changes
 
@@ -55,13 +56,28 @@ class Ledger:
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
         self._adapter = TypeAdapter(Entry)
+        self._syncing = threading.Lock()
         self.entries: list[Entry] = self._load(path) if path and path.exists() else []
+        self._synced = len(self.entries)
 
     def append(self, entry: Entry) -> None:
-        """Adds an entry, durably if there is a file. The caller serialises calls."""
+        """Adds an entry. The caller serialises calls, and tells nobody before ``sync``."""
         if self._path:
-            _append_durably(self._path, self.dump(entry) + b"\n")
+            with self._path.open("ab", buffering=0) as file:
+                file.write(self.dump(entry) + b"\n")
         self.entries.append(entry)
+
+    def sync(self) -> None:
+        """Returns when all entries so far are on disk; callers at the same time share the wait."""
+        wanted = len(self.entries)
+        if self._path is None or self._synced >= wanted:
+            return
+        with self._syncing:
+            if self._synced < wanted:
+                reached = len(self.entries)
+                with self._path.open("ab") as file:
+                    os.fsync(file.fileno())
+                self._synced = reached
 
     def dump(self, entry: Entry) -> bytes:
         """One entry as JSON, without what is at its default."""
@@ -69,26 +85,8 @@ class Ledger:
 
     def _load(self, path: Path) -> list[Entry]:
         lines = path.read_bytes().splitlines(keepends=True)
-        if lines and not self._whole(lines[-1]):
+        if lines and not lines[-1].endswith(b"\n"):
             # Killed in the middle of a write: nobody was told of that entry.
             os.truncate(path, sum(map(len, lines[:-1])))
             lines.pop()
         return [self._adapter.validate_json(line) for line in lines]
-
-    def _whole(self, line: bytes) -> bool:
-        if not line.endswith(b"\n"):
-            return False
-        try:
-            self._adapter.validate_json(line)
-        except ValidationError:
-            return False
-        return True
-
-
-def _append_durably(path: Path, line: bytes) -> None:
-    file = os.open(path, os.O_APPEND | os.O_CREAT | os.O_WRONLY, 0o600)
-    try:
-        os.write(file, line)
-        os.fsync(file)
-    finally:
-        os.close(file)

@@ -50,7 +50,9 @@ class Platform:
             self._apply(entry.changes)
 
     def commit(self, entry: Entry) -> None:
-        """Writes an entry to the ledger, then makes its changes visible."""
+        """Writes an entry to the ledger and makes its changes visible. Whoever then tells of it
+        outside calls ``ledger.sync`` first, without holding the lock.
+        """
         with self.lock:
             self.ledger.append(entry)
             self._apply(entry.changes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -72,6 +73,7 @@ class Simulator:
         self._desk = Desk(self._platform, authority, self._faults, self._carrier, settle_seconds)
         self._postman = Postman(self._platform, self._sender, self._faults.draw)
         self._auto_deliver = auto_deliver
+        self._texts = itertools.count(1)
         self._server: HttpServer | None = None
         self.send_webhooks_to(callback or webhook_url)
 
@@ -188,8 +190,7 @@ class Simulator:
 
         ``profile``: name, external_customer_id, preferred_language.
         """
-        with self._platform.lock:
-            message_id = message_id or f"in-{len(self._platform.webhooks) + 1:08d}"
+        message_id = message_id or f"in-{len(self._platform.ledger.entries)}-{next(self._texts)}"
         now = wire_time(self._platform.now())
         data = {"message_id": message_id, "from": from_, "to": to, "text": text, "timestamp": now}
         self._sender.emit("customer_texts", "message.received", {**data, **profile})
@@ -327,3 +328,4 @@ class Simulator:
     def _commit(self, operation: str, changes: Changes, conversation_id: str | None) -> None:
         entry = Entry(self._platform.now(), operation, conversation_id=conversation_id)
         self._platform.commit(replace(entry, changes=changes))
+        self._platform.ledger.sync()

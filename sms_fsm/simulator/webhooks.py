@@ -27,6 +27,7 @@ _LONGEST_WAIT_SECONDS = 30.0
 _ANSWER_WITHIN_SECONDS = 2.0
 _OUTDATED = timedelta(minutes=10)
 _INFLATED = 1_000_000
+_DEEP = 20_000
 
 
 class Receiver(Protocol):
@@ -103,7 +104,9 @@ class Signer:
         if self.secret is None:
             return headers
         at = datetime.now(UTC) - age
-        signature = standardwebhooks.Webhook(self.secret).sign(webhook_id, at, body.decode())
+        signature = standardwebhooks.Webhook(self.secret).sign(
+            webhook_id, at, body.decode("utf-8", "replace")
+        )
         return headers | {
             "webhook-id": webhook_id,
             "webhook-timestamp": str(int(at.timestamp())),
@@ -149,6 +152,7 @@ class Sender:
 
     def send(self, ids: list[str], threads: int = 1) -> int:
         """One attempt at each; gives how many there were."""
+        self.platform.ledger.sync()
         if threads == 1:
             return sum(map(self._attempt, ids))
         with ThreadPoolExecutor(threads) as pool:
@@ -199,8 +203,8 @@ class Sender:
                 receiver.send(body, headers | _forged(headers))
             case "outdate":
                 receiver.send(body, self.signer.headers(webhook.id, body, _OUTDATED))
-            case "mangle" | "inflate":
-                bad = _mangled(body, fault)
+            case kind if kind in _SPOILERS:
+                bad = _SPOILERS[kind](body, fault)
                 receiver.send(bad, self.signer.headers(webhook.id, bad))
 
     def _after(self, webhook: Webhook, status: int | None) -> Webhook:
@@ -229,10 +233,22 @@ class Sender:
 
 
 def _forged(headers: Mapping[str, str]) -> Headers:
-    return {"webhook-signature": "v1," + headers.get("webhook-signature", "")[3:][::-1]}
+    return {"webhook-signature": "v1," + headers.get("webhook-signature", "v1,none")[3:].swapcase()}
 
 
-def _mangled(body: bytes, fault: Fault) -> bytes:
-    if fault.kind == "mangle":
-        return body[: len(body) // 2]
+def _inflated(body: bytes, fault: Fault) -> bytes:
     return body[:-1] + b" " * (fault.size or _INFLATED) + body[-1:]
+
+
+def _mistyped(body: bytes, _: Fault) -> bytes:
+    envelope = json.loads(body)
+    return json.dumps(envelope | {"data": {name: [1] for name in envelope["data"]}}).encode()
+
+
+_SPOILERS: dict[str, Callable[[bytes, Fault], bytes]] = {
+    "cut": lambda body, _: body[: len(body) // 2],
+    "inflate": _inflated,
+    "garble": lambda body, _: body.replace(b'"type"', b'"\xff\xfe"'),
+    "deepen": lambda *_: b"[" * _DEEP + b"]" * _DEEP,
+    "mistype": _mistyped,
+}

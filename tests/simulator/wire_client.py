@@ -35,7 +35,7 @@ class Wire:
 
     def __init__(self) -> None:
         self.document: dict[str, Any] = yaml.safe_load(WIRE_FILE.read_text("utf-8"))
-        resource: Resource[Any] = Resource(self.document, DRAFT202012)
+        resource: Resource[Any] = DRAFT202012.create_resource(self.document)
         self._registry: Registry[Any] = Registry().with_resource("urn:wire", resource)
         self.operations = {
             operation["operationId"]: operation
