@@ -36,7 +36,7 @@ def reactivate_conversation(conversation: Conversation, _: Event, __: Policies) 
     return _before_all("ReactivateConversation", conversation)
 
 
-def post_message(conversation: Conversation, event: Event, _: Policies) -> Plan:
+def post_message(conversation: Conversation, _: Event, __: Policies) -> Plan:
     """Post the text that this event brought, in its order."""
     seq = conversation.seq + 1
     message = conversation.message(seq)
@@ -61,9 +61,17 @@ def post_again(conversation: Conversation, event: Event, _: Policies) -> Plan:
     )
 
 
-def route_conversation(_: Conversation, __: Event, ___: Policies) -> Plan:
-    """The first routing of a new CXone conversation."""
-    yield PlannedEffect("RouteConversation", Lane.ORDERED)
+def route_conversation(conversation: Conversation, _: Event, __: Policies) -> Plan:
+    """The first routing of a new CXone conversation, by whoever opens it."""
+    if not conversation.opening:
+        yield PlannedEffect("RouteConversation", Lane.ORDERED)
+
+
+def replace_conversation(_: Conversation, __: Event, ___: Policies) -> Plan:
+    """Open and route a successor before all that waits: a waiting transfer has the last word."""
+    yield Cancellation(("RouteConversation",))
+    yield PlannedEffect("RouteConversation", Lane.FRONT)
+    yield PlannedEffect("OpenConversation", Lane.FRONT)
 
 
 def skip_first_routing(_: Conversation, __: Event, ___: Policies) -> Plan:
@@ -130,6 +138,9 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         "post_again": Action(post_again, ("PostMessage",)),
         "post_message": Action(post_message, ("PostMessage",)),
         "reactivate_conversation": Action(reactivate_conversation, ("ReactivateConversation",)),
+        "replace_conversation": Action(
+            replace_conversation, ("OpenConversation", "RouteConversation")
+        ),
         "route_conversation": Action(route_conversation, ("RouteConversation",)),
         "schedule_retry": Action(schedule_retry),
         "send_fallback": Action(send_fallback, ("SendFallback",)),

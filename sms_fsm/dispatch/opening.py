@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sms_fsm import events
-from sms_fsm.conversation import Routing
 from sms_fsm.dispatch.outcome import Again, Attempt, Finished, Outcome
 from sms_fsm.errors import CXoneError
 from sms_fsm.graph import ClosedPolicy
@@ -206,15 +205,14 @@ def _create(attempt: Attempt) -> Outcome:
         business=conversation.business,
         client_reference=attempt.effect.id,
         inbound=_began_inbound(attempt),
-        routing=Routing(
-            queue_id=attempt.around.settings.queue_id, skills=attempt.around.settings.skills
-        ),
+        routing=attempt.routing,
         name=conversation.name,
         external_customer_id=conversation.external_customer_id,
         preferred_language=conversation.preferred_language,
     )
     remote = attempt.platform.create_conversation(new, timeout_seconds=attempt.timeout_seconds)
-    return Outcome(Finished(), (_opened(attempt, remote, "created"),))
+    routed = replace(remote, routing=attempt.routing)
+    return Outcome(Finished(), (_opened(attempt, routed, "created"),))
 
 
 def _began_inbound(attempt: Attempt) -> bool:

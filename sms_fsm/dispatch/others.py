@@ -20,8 +20,7 @@ _log = get_logger(__name__)
 
 def route_conversation(attempt: Attempt) -> Outcome:
     """The first routing of a new CXone conversation."""
-    settings = attempt.around.settings
-    return _route(attempt, Routing(queue_id=settings.queue_id, skills=settings.skills))
+    return _route(attempt, attempt.routing)
 
 
 def update_routing(attempt: Attempt) -> Outcome:
