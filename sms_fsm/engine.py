@@ -25,6 +25,7 @@ from sms_fsm.messages import DeliveryStatus, FailedMessage, InboundMessage, Rece
 from sms_fsm.recorder import Recorder
 from sms_fsm.registry import IsolationRule, Registry
 from sms_fsm.store import (
+    CarrierFigures,
     Database,
     Queries,
     Repository,
@@ -345,6 +346,10 @@ class Engine:
     def dead_letters(self) -> list[Effect]:
         """Effects that gave up, why, and after how many attempts."""
         return list(self._queries.dead_letters())
+
+    def carriers(self) -> list[CarrierFigures]:
+        """Repeated callbacks, deliveries and failures by carrier profile."""
+        return list(self._queries.carriers())
 
     def export_log(
         self, file: TextIO, *, conversation: str | None = None, since: datetime | None = None

@@ -2,11 +2,12 @@
 
 from sms_fsm.store.database import Database, open_database
 from sms_fsm.store.migrations import schema_is_current, upgrade
-from sms_fsm.store.queries import Queries
+from sms_fsm.store.queries import CarrierFigures, Queries
 from sms_fsm.store.repository import Repository
 from sms_fsm.store.tokens import SqlTokenStore
 
 __all__ = [
+    "CarrierFigures",
     "Database",
     "Queries",
     "Repository",
