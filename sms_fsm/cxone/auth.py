@@ -90,7 +90,7 @@ class TokenProvider:
         try:
             return self._renewed(deadline.within(deadline.rest / 2), wait=False)
         except CXoneError as error:
-            _log.info("token.kept", code=error.code, status=error.status)
+            _log.debug("token.kept", code=error.code, status=error.status)
             return held
 
     def _renewed(self, deadline: Deadline, *, wait: bool = True) -> Grant:
@@ -140,7 +140,7 @@ class TokenProvider:
             _log.warning("token.refused", code=error.code, status=error.status)
             raise self._spacing.failed(error, self._clock()) from None
         self._spacing.succeeded()
-        self._held = grant
+        self._held, self._rejected = grant, None
         _log.info("token.renewed", expires_in_seconds=grant.token.expires_in_seconds)
         return grant
 

@@ -8,6 +8,8 @@ from enum import IntEnum
 from typing import Any
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
 
 class Kind(IntEnum):
     """Classes of HTTP status codes."""
@@ -27,6 +29,7 @@ class Call:
 
     Args:
         operation: the operationId of the wire contract.
+        form: secrets, hidden until they are sent; no traceback with locals shows them.
         segments: the path below ``/api/v2``, one plain text a segment.
         creates: whether each repetition creates one more, so that a lost answer is ambiguous.
     """
@@ -36,7 +39,7 @@ class Call:
     segments: tuple[str, ...]
     query: Mapping[str, str] | None = field(default=None, repr=False)
     json: Mapping[str, Any] | None = field(default=None, repr=False)
-    form: Mapping[str, str] | None = field(default=None, repr=False)
+    form: Mapping[str, SecretStr] | None = field(default=None, repr=False)
     creates: bool = False
 
     @property

@@ -16,7 +16,8 @@ from sms_fsm.cxone import payloads
 from sms_fsm.cxone.auth import TokenProvider
 from sms_fsm.cxone.calls import Answer, Call, Kind
 from sms_fsm.cxone.deadline import Deadline
-from sms_fsm.cxone.failures import refusal, translated
+from sms_fsm.cxone.failures import translated
+from sms_fsm.cxone.refusals import refusal
 from sms_fsm.cxone.transport import Transport
 from sms_fsm.ports import (
     NewConversation,
@@ -115,7 +116,7 @@ class CXoneClient:
         answer = self._sent(call, Deadline.after(timeout_seconds))
         if answer.kind != Kind.SUCCESS:
             raise refusal(call, answer, self._clock())
-        return translated(call, partial(read, answer.body))
+        return translated(call, partial(read, answer.body), answer.status)
 
     def _sent(self, call: Call, deadline: Deadline) -> Answer:
         """A 401 was not applied, so the call is repeated once, with another token."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from sms_fsm.clock import Clock
 from sms_fsm.cxone.calls import Call, Kind
 from sms_fsm.cxone.deadline import Deadline
-from sms_fsm.cxone.failures import refusal, translated
+from sms_fsm.cxone.failures import translated
+from sms_fsm.cxone.refusals import refusal
 from sms_fsm.cxone.transport import Transport
 from sms_fsm.errors import CXoneError
 from sms_fsm.ports import StoredToken
@@ -68,38 +69,40 @@ class TokenIssuer:
         if previous is None or previous.token.refresh_token is None:
             return self._opened(deadline)
         try:
-            return self._refreshed(previous, previous.token.refresh_token, deadline)
+            return self._refreshed(previous, deadline)
         except CXoneError as error:
             if not _refused(error):
                 raise
         return self._opened(deadline)
 
     def _opened(self, deadline: Deadline) -> Grant:
-        return self._granted(deadline, grant_type="client_credentials", scope=" ".join(self.scopes))
+        return self._granted("client_credentials", deadline, scope=SecretStr(" ".join(self.scopes)))
 
-    def _refreshed(self, previous: Grant, refresh_token: str, deadline: Deadline) -> Grant:
+    def _refreshed(self, previous: Grant, deadline: Deadline) -> Grant:
         """What the answer leaves out goes on as it was (RFC 6749 §5.1 and §6)."""
-        grant = self._granted(deadline, grant_type="refresh_token", refresh_token=refresh_token)
-        token = grant.token
-        if token.refresh_token is None:
-            token = StoredToken(
-                token.access_token, refresh_token, token.issued_at, token.expires_in_seconds
-            )
-        return Grant(token, previous.scope if grant.scope is None else grant.scope)
+        spent = SecretStr(previous.token.refresh_token or "")
+        grant = self._granted("refresh_token", deadline, refresh_token=spent)
+        return Grant(
+            replace(
+                grant.token,
+                refresh_token=grant.token.refresh_token or previous.token.refresh_token,
+            ),
+            previous.scope if grant.scope is None else grant.scope,
+        )
 
-    def _granted(self, deadline: Deadline, **form: str) -> Grant:
+    def _granted(self, grant_type: str, deadline: Deadline, **fields: SecretStr) -> Grant:
         asked_at = self._clock()
-        call = Call("issueToken", "POST", ("oauth", "token"), form={**form, **self._credentials()})
+        form = {
+            "grant_type": SecretStr(grant_type),
+            "client_id": SecretStr(self._client_id),
+            "client_secret": self._client_secret,
+            **fields,
+        }
+        call = Call("issueToken", "POST", ("oauth", "token"), form=form)
         answer = self._transport.send(call, deadline)
         if answer.kind != Kind.SUCCESS:
             raise refusal(call, answer, self._clock())
-        return translated(call, partial(_grant, answer.body, asked_at))
-
-    def _credentials(self) -> dict[str, str]:
-        return {
-            "client_id": self._client_id,
-            "client_secret": self._client_secret.get_secret_value(),
-        }
+        return translated(call, partial(_grant, answer.body, asked_at), answer.status)
 
 
 def _refused(error: CXoneError) -> bool:
@@ -115,7 +118,7 @@ class _Token(BaseModel):
     refresh_token: Annotated[str | None, Field(repr=False)] = None
     token_type: Annotated[str, Field(pattern=r"^(?i:bearer)$")] = "Bearer"  # noqa: S105  # a kind, no secret
     expires_in: Any = None
-    scope: str | None = None
+    scope: Any = None
 
 
 def _grant(body: bytes, issued_at: datetime) -> Grant:
@@ -126,7 +129,7 @@ def _grant(body: bytes, issued_at: datetime) -> Grant:
         issued_at=issued_at,
         expires_in_seconds=_lifetime(token.expires_in),
     )
-    return Grant(stored, token.scope)
+    return Grant(stored, token.scope if isinstance(token.scope, str) else None)
 
 
 def _lifetime(expires_in: Any) -> float:

@@ -86,7 +86,7 @@ class Transport:
             headers=headers,
             params=call.query,
             json=call.json,
-            data=call.form,
+            data={name: value.get_secret_value() for name, value in (call.form or {}).items()},
         ).prepare()
 
     def _session(self) -> requests.Session:

@@ -77,9 +77,9 @@ class TokenVault:
 
     def publish(self, grant: Grant) -> None:
         """Store a new token, before anyone uses it."""
-        sealed = _Sealed.of(grant).model_dump_json().encode()
+        ciphertext = self._cipher.encrypt(_Sealed.of(grant).model_dump_json().encode())
         with _as_platform_error():
-            self._store.save(self._cipher.encrypt(sealed), self._holder)
+            self._store.save(ciphertext, self._holder)
 
     def release(self) -> None:
         """End the claim. It runs out by itself, so a store that is gone does no harm here."""

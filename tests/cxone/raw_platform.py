@@ -23,6 +23,7 @@ class RawPlatform:
         self._context = context
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._threads: list[Thread] = []
+        self._open: list[socket.socket] = []
         self._accept = Thread(target=self._accept_all, daemon=True)
         self._accept.start()
 
@@ -37,8 +38,9 @@ class RawPlatform:
 
     def close(self) -> None:
         self.stopped.set()
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
+        for sock in (self._listener, *self._open):
+            with suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for thread in (self._accept, *self._threads):
             thread.join(5)
@@ -50,6 +52,7 @@ class RawPlatform:
             except OSError:
                 return
             self.connections += 1
+            self._open.append(connection)
             thread = Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -130,3 +133,16 @@ def resetting(data: bytes = b"") -> Script:
         connection.close()
 
     return reset
+
+
+def with_tokens(script: Script) -> Script:
+    """The script, for all but token requests: those are answered well."""
+    token = b'{"access_token": "canary-access", "token_type": "Bearer", "expires_in": 3600}'
+
+    def serve(connection: socket.socket, request: bytes) -> None:
+        if b"/oauth/token " in request.partition(b"\r\n")[0]:
+            connection.sendall(answer(token))
+        else:
+            script(connection, request)
+
+    return serve
