@@ -19,7 +19,7 @@ from sms_fsm.effects import Effect
 from sms_fsm.errors import InvalidMessage, SettingsError, UnknownConversation
 from sms_fsm.graph import StateGraph, default_graph, load_graph_file
 from sms_fsm.intake import Intake
-from sms_fsm.log import LoggedEvent, sealed
+from sms_fsm.log import LoggedEvent, sealed_lines
 from sms_fsm.machines import Machines
 from sms_fsm.messages import DeliveryStatus, FailedMessage, InboundMessage, Receipt
 from sms_fsm.recorder import Recorder
@@ -376,8 +376,8 @@ def export_log(
         graph = {"id": identity, "version": version, "hash": behaviour_hash, "document": document}
         file.write(orjson.dumps({"graph": graph}).decode() + "\n")
     count = 0
-    for record, seal in queries.log(conversation=conversation, since=since):
-        file.write(sealed(record, seal) + "\n")
+    for line in sealed_lines(queries.log(conversation=conversation, since=since)):
+        file.write(line + "\n")
         count += 1
     return count
 

@@ -7,7 +7,7 @@ reordered record is found. It holds digests and classified facts, never a text o
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,9 @@ from typing import Any
 import orjson
 
 from sms_fsm.machine import Step
+
+_LAST = ',"last":true'
+_SEAL_LENGTH = len(',"hash":""') + 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,39 @@ def logged_event(record: str) -> LoggedEvent:
     )
 
 
-def sealed(record: str, seal: str) -> str:
-    """A record with its hash, as one line of an exported log."""
-    return f'{record[:-1]},"hash":"{seal}"}}'
+def sealed(record: str, seal: str, *, last: bool = False) -> str:
+    """A record with its hash, as one line of an exported log.
+
+    ``last`` marks the end of its conversation, so that a removed tail is found.
+    """
+    return f'{record[:-1]},"hash":"{seal}"{_LAST if last else ""}}}'
+
+
+def sealed_lines(log: Iterable[tuple[str, str]]) -> Iterator[str]:
+    """The lines of an exported log, from records and hashes by conversation and number."""
+    rest = iter(log)
+    entry = next(rest, None)
+    while entry is not None:
+        following = next(rest, None)
+        last = following is None or _owner(following[0]) != _owner(entry[0])
+        yield sealed(*entry, last=last)
+        entry = following
+
+
+def _owner(record: str) -> str:
+    owner: str = orjson.loads(record)["conversation"]
+    return owner
+
+
+def unsealed(line: bytes) -> tuple[bytes, str] | None:
+    """Of a line that `sealed` made: the record without its last brace, and the hash.
+
+    Works on the raw text, because a record that is parsed and written again may differ. None if
+    the line does not end as such lines do.
+    """
+    body = line[:-1].removesuffix(_LAST.encode())
+    start = len(body) - _SEAL_LENGTH
+    if line[-1:] != b"}" or body[start : start + 9] != b',"hash":"' or body[-1:] != b'"':
+        return None
+    seal = body[start + 9 : -1]
+    return (body[:start], seal.decode()) if seal.isalnum() and seal.isascii() else None
