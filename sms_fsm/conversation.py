@@ -170,6 +170,7 @@ class Message:
         seq: number of the event that brought it; unique within the conversation.
         key: the host's key, or the carrier's message id of an inbound text.
         note: an internal note: it moves no state and has no retry or fallback.
+        confirmation: the one text that still goes to a customer who opted out.
         parts: the posts that it takes; an inbound text or a note is one.
         taken: CXone took at least one part.
         settled: no further attempt will be made (a late ``delivered`` still counts).
@@ -184,6 +185,7 @@ class Message:
     direction: Direction
     parts: tuple[Part, ...]
     note: bool = False
+    confirmation: bool = False
     status: MessageStatus = MessageStatus.QUEUED
     participant_id: str | None = None
     on_behalf_of: str | None = None
@@ -220,6 +222,7 @@ class Message:
             "key": self.key,
             "direction": self.direction.value,
             "note": self.note,
+            "confirmation": self.confirmation,
             "status": self.status.value,
             "participant_id": self.participant_id,
             "on_behalf_of": self.on_behalf_of,

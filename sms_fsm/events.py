@@ -14,6 +14,7 @@ from typing import Any
 
 from sms_fsm.conversation import Routing
 from sms_fsm.delivery import Verdict
+from sms_fsm.keywords import Keyword
 from sms_fsm.sms import Post
 
 
@@ -51,10 +52,43 @@ def _slices(posts: Iterable[Post]) -> list[list[Any]]:
     return [[post.start, post.end, post.encoding.value, post.segments] for post in posts]
 
 
-def message_received(at: datetime, *, key: str, text_digest: str, posts: Iterable[Post]) -> Event:
+def message_received(
+    at: datetime,
+    *,
+    key: str,
+    text_digest: str,
+    posts: Iterable[Post],
+    keyword: Keyword | None,
+) -> Event:
     """A customer's text came in. ``key`` is the carrier's message id."""
-    data = {"key": key, "digest": text_digest, "parts": _slices(posts)}
+    data = {
+        "key": key,
+        "digest": text_digest,
+        "parts": _slices(posts),
+        "keyword": keyword.value if keyword else None,
+    }
     return Event("MessageReceived", at, data)
+
+
+def customer_opted_out(
+    at: datetime, *, source: str, key: str | None, text_digest: str | None, posts: Iterable[Post]
+) -> Event:
+    """The customer wants no more texts. ``source`` is keyword or carrier.
+
+    ``posts`` are those of the one confirmation, none where there is none to send.
+    """
+    data = {"source": source, "key": key, "digest": text_digest, "parts": _slices(posts)}
+    return Event("CustomerOptedOut", at, data)
+
+
+def customer_opted_in(at: datetime, *, source: str) -> Event:
+    """The customer wants texts again."""
+    return Event("CustomerOptedIn", at, {"source": source})
+
+
+def message_withdrawn(at: datetime, *, effect: str, message: int) -> Event:
+    """A text was not sent because the customer opted out while it waited."""
+    return Event("MessageWithdrawn", at, {"effect": effect, "message": message})
 
 
 def reply_requested(

@@ -55,6 +55,27 @@ def _text_taken_in(conversation: Conversation, event: Event, _: Policies) -> Con
     return conversation.with_message(message)
 
 
+def _opted_out(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    """The one confirmation is a text like any other, but not withdrawn."""
+    if not event.data["parts"]:
+        return conversation
+    confirmation = Message(
+        seq=conversation.seq + 1,
+        key=event.data["key"],
+        direction=Direction.OUTBOUND,
+        parts=tuple(Part(*part) for part in event.data["parts"]),
+        confirmation=True,
+    )
+    return conversation.with_message(confirmation)
+
+
+def _given_up(conversation: Conversation, event: Event, _: Policies) -> Conversation:
+    message = conversation.message(event.message)
+    if message is None or message.settled:
+        return conversation
+    return _settle(conversation, message, Turn.FAILED)
+
+
 def _opened(conversation: Conversation, event: Event, _: Policies) -> Conversation:
     data = event.data
     return replace(
@@ -207,13 +228,6 @@ def _settle(conversation: Conversation, message: Message, turn: Turn) -> Convers
     )
 
 
-def _fallback_sent(conversation: Conversation, event: Event, _: Policies) -> Conversation:
-    message = conversation.message(event.message)
-    if message is None or message.settled:
-        return conversation
-    return _settle(conversation, message, Turn.FAILED)
-
-
 def _died(conversation: Conversation, event: Event, _: Policies) -> Conversation:
     message = conversation.message(event.message)
     if message is None or message.settled or event.data["name"] == "PollDelivery":
@@ -260,7 +274,9 @@ _CHANGES: dict[str, Callable[[Conversation, Event, Policies], Conversation]] = {
     "AgentAssigned": _assigned,
     "MessagePosted": _posted,
     "DeliveryReported": _reported,
-    "FallbackSent": _fallback_sent,
+    "FallbackSent": _given_up,
+    "MessageWithdrawn": _given_up,
+    "CustomerOptedOut": _opted_out,
     "EffectDied": _died,
     "EffectRetried": _retried,
 }

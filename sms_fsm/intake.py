@@ -14,11 +14,13 @@ from sms_fsm.conversation import Conversation, Routing
 from sms_fsm.errors import (
     InvalidMessage,
     KeyReused,
+    OptedOut,
     TransitionRefused,
     UnknownConversation,
     UnknownEffect,
 )
 from sms_fsm.events import Event, digest
+from sms_fsm.keywords import keyword_in
 from sms_fsm.machine import Step
 from sms_fsm.machines import Machines
 from sms_fsm.messages import (
@@ -93,6 +95,7 @@ class Intake:
                 key=message.message_id,
                 text_digest=_body_digest(conversation, message.text),
                 posts=_whole(message.text),
+                keyword=keyword_in(message.text),
             )
             return self._take_in(
                 uow, conversation, event, key=key, content=content, text=message.text
@@ -163,6 +166,7 @@ class Intake:
             if known is not None:
                 return _same_key(uow, known, content)
             conversation = self._join(uow, pair, now)
+            _check_opted_in(uow, conversation)
             event = events.conversation_initiated(
                 now, key=key, text_digest=_body_digest(conversation, text), posts=posts
             )
@@ -201,7 +205,9 @@ class Intake:
                 note=internal_note,
             )
 
-        return self._command(conversation, key, content, event, text)
+        return self._command(
+            conversation, key, content, event, text=text, texts_customer=not internal_note
+        )
 
     def transfer(
         self,
@@ -254,7 +260,9 @@ class Intake:
         key: str | None,
         content: str,
         make_event: Callable[[Conversation, datetime], Event],
+        *,
         text: str | None = None,
+        texts_customer: bool = False,
     ) -> Receipt:
         check_optional(key, "key")
         now = self._clock()
@@ -267,6 +275,8 @@ class Intake:
             known = uow.known(known_as, now) if known_as is not None else None
             if known is not None:
                 return _same_key(uow, known, content)
+            if texts_customer:
+                _check_opted_in(uow, found)
             return self._take_in(
                 uow, found, make_event(found, now), key=known_as, content=content, text=text
             )
@@ -363,6 +373,11 @@ class Intake:
 def _new_id(now: datetime) -> str:
     """Sortable by creation, and says nothing of the customer."""
     return f"c{int(now.timestamp() * 1000):012x}{secrets.token_hex(5)}"
+
+
+def _check_opted_in(uow: UnitOfWork, conversation: Conversation) -> None:
+    if uow.opted_out(conversation):
+        raise OptedOut("the customer opted out of texts from this business number")
 
 
 def _is_id(value: object) -> bool:

@@ -191,6 +191,20 @@ class Post:
     conversation_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What an effect is about.
+
+    Args:
+        message: its text with body, if it is about one.
+        opted_out: the customer wants no texts from this business number.
+    """
+
+    conversation: Conversation
+    message: Message | None
+    opted_out: bool
+
+
 class UnitOfWork(Protocol):
     """One transaction over conversations, their log, the inbox and the outbox.
 
@@ -311,6 +325,18 @@ class UnitOfWork(Protocol):
         """A dead letter goes again: at once, or in its order."""
         ...
 
+    def opted_out(self, conversation: Conversation) -> bool:
+        """Whether the customer wants no texts from this business number."""
+        ...
+
+    def opt_out(self, conversation: Conversation, source: str, now: datetime) -> bool:
+        """Mark the customer; False if that was so already."""
+        ...
+
+    def opt_in(self, conversation: Conversation) -> bool:
+        """Take the mark away; False if there was none."""
+        ...
+
     def forget(self, now: datetime, *, limit: int) -> int:
         """Remove keys and parked callbacks whose time is over; gives how many."""
         ...
@@ -323,8 +349,8 @@ class Store(Protocol):
         """Run ``work`` in one transaction and commit; it is run again if it met another one."""
         ...
 
-    def subject(self, effect: Effect) -> tuple[Conversation, Message | None]:
-        """The conversation of an effect and its text with body, as they are now."""
+    def subject(self, effect: Effect) -> Subject:
+        """What an effect is about, as it is now."""
         ...
 
     def claim(self, now: datetime, *, limit: int, lease_seconds: float) -> Sequence[Effect]:

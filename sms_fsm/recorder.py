@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from sms_fsm import delivery, events
+from sms_fsm import delivery, events, sms
 from sms_fsm.clock import Clock
 from sms_fsm.conversation import Attempt, Conversation, Message
 from sms_fsm.delivery import Outcome, Retryable, Verdict
 from sms_fsm.events import Event
+from sms_fsm.keywords import Keyword
 from sms_fsm.machine import Step
 from sms_fsm.machines import Machines
 from sms_fsm.messages import Receipt
@@ -59,6 +60,8 @@ class Recorder:
             self._welcome(uow, step)
         elif event.name == "ConversationOpened":
             self._meet(uow, step)
+        elif event.name == "MessageReceived":
+            self._heed(uow, step)
         return step
 
     def _welcome(self, uow: UnitOfWork, step: Step) -> None:
@@ -74,6 +77,41 @@ class Recorder:
         """Apply an assignment that came before the conversation was known."""
         for data in uow.unpark(_assignment(step.event.data["conversation_id"])):
             self.assign(uow, data)
+
+    # Opting out
+
+    def _heed(self, uow: UnitOfWork, step: Step) -> None:
+        """Do what a keyword asks for."""
+        keyword = step.event.data["keyword"]
+        if keyword == Keyword.STOP:
+            self._opt_out(uow, step.after, source="keyword", confirm=True)
+        elif keyword == Keyword.START and uow.opt_in(step.after):
+            self._follow(uow, step.after, events.customer_opted_in(step.event.at, source="keyword"))
+
+    def _opt_out(
+        self, uow: UnitOfWork, conversation: Conversation, *, source: str, confirm: bool
+    ) -> None:
+        """Mark the customer once; waiting texts are withdrawn when their turn comes."""
+        now = self._clock()
+        if not uow.opt_out(conversation, source, now):
+            return
+        policies = self._machines.of(conversation).graph.policies
+        text = policies.opt_out_confirmation if confirm else ""
+        event = events.customer_opted_out(
+            now,
+            source=source,
+            key=f"opt-out-{conversation.seq + 1}" if text else None,
+            text_digest=events.digest(conversation.id, text) if text else None,
+            posts=sms.posts(text, max_segments=255, overflow=sms.Overflow.REFUSE) if text else (),
+        )
+        self._follow(uow, conversation, event, text=text or None)
+
+    def _follow(
+        self, uow: UnitOfWork, conversation: Conversation, event: Event, *, text: str | None = None
+    ) -> None:
+        current = uow.lock(conversation.id)
+        if current is not None:
+            self.record(uow, current, event, text=text)
 
     # Callbacks
 
@@ -114,6 +152,8 @@ class Recorder:
             uow, conversation, post, data, verdict=verdict, source=source, revised=False
         )
         self._remember(uow, data, step)
+        if verdict.outcome is Outcome.FAILED and delivery.is_opt_out_code(*_codes(data)):
+            self._opt_out(uow, step.after, source="carrier", confirm=False)
         if verdict.outcome in (Outcome.DELIVERED, Outcome.FAILED):
             uow.count(conversation.carrier_profile, verdict.outcome.value, conversation.id)
         return Receipt(conversation.id, duplicate=False, state=step.after.state)

@@ -148,14 +148,15 @@ class Dispatcher:
         )
 
     def _attempt(self, effect: Effect, ends: float) -> Attempt:
-        conversation, message = self._store.subject(effect)
+        subject = self._store.subject(effect)
         return Attempt(
             effect=effect,
-            conversation=conversation,
-            message=message,
-            graph=self._machines.of(conversation).graph,
+            conversation=subject.conversation,
+            message=subject.message,
+            graph=self._machines.of(subject.conversation).graph,
             around=self._around,
             ends=ends,
+            opted_out=subject.opted_out,
         )
 
     def _perform(self, attempt: Attempt) -> Outcome:

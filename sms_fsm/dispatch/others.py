@@ -80,6 +80,8 @@ def send_fallback(attempt: Attempt) -> Outcome:
     message, fallback = attempt.message, attempt.around.fallback
     if message is None or message.settled:
         return Outcome(Finished())
+    if attempt.opted_out:
+        return attempt.withdrawn(message)
     if fallback is None:
         return attempt.died("no fallback is configured")
     if message.text is None:

@@ -112,7 +112,8 @@ class LeaseTooShort(Exception):
 class Attempt:
     """One go at one effect: what it is about, and how long there is.
 
-    ``ends`` is the monotonic time at which the lease must be over, in seconds.
+    ``ends`` is the monotonic time at which the lease must be over, in seconds; ``opted_out`` says
+    that the customer wants no texts.
     """
 
     effect: Effect
@@ -121,6 +122,7 @@ class Attempt:
     graph: StateGraph
     around: Surroundings
     ends: float
+    opted_out: bool = False
 
     @property
     def now(self) -> datetime:
@@ -176,6 +178,11 @@ class Attempt:
         """The conversation is not open: nothing was called."""
         blocked = events.work_blocked(self.now, effect=self.effect.id, name=self.effect.name)
         return Outcome(StepBack(), (blocked,))
+
+    def withdrawn(self, message: Message) -> Outcome:
+        """The customer opted out while it waited: nothing is sent."""
+        event = events.message_withdrawn(self.now, effect=self.effect.id, message=message.seq)
+        return Outcome(Finished(), (event,))
 
     def delayed(self, error: CXoneError, *, unknown_since: datetime | None = None) -> Outcome:
         """A failure that may pass: tried again after a growing wait, for a limited time."""

@@ -30,6 +30,8 @@ def post_message(attempt: Attempt) -> Outcome:
             lost = _settle(attempt, message)
             if lost is not None:
                 return lost
+        if attempt.opted_out and message.outbound and not message.confirmation:
+            return attempt.withdrawn(message)
         if attempt.blocked:
             return attempt.step_back()
         return check_open(attempt) or _post(attempt, message)

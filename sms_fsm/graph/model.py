@@ -150,6 +150,8 @@ class Policies:
         closed_conversation: what becomes of a conversation that CXone closed for good.
         isolation: name of the registered function whose string joins the (customer, business)
             pair, or None for one conversation a pair.
+        opt_out_confirmation: the one text that still goes to a customer who opted out; empty:
+            none does.
     """
 
     retry_after: tuple[timedelta, ...] = (
@@ -162,6 +164,7 @@ class Policies:
     poll_longest: timedelta = timedelta(seconds=3600)
     closed_conversation: ClosedPolicy = ClosedPolicy.REPLACE
     isolation: str | None = None
+    opt_out_confirmation: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,15 @@ KEYS: Mapping[str, Keys] = {
         optional=frozenset({"title", "policies", "effects", "timers", "migrate"}),
     ),
     "policies": Keys(
-        optional=frozenset({"isolation", "closed_conversation", "failed_delivery", "delivery_poll"})
+        optional=frozenset(
+            {
+                "isolation",
+                "closed_conversation",
+                "failed_delivery",
+                "delivery_poll",
+                "opt_out_confirmation",
+            }
+        )
     ),
     "failed_delivery": Keys(optional=frozenset({"retry_after", "unknown_codes"})),
     "delivery_poll": Keys(optional=frozenset({"first", "longest"})),
@@ -121,6 +129,7 @@ def _policies(node: Node, findings: Findings) -> tuple[Policies, Name | None]:
         closed_conversation=given.get(
             "closed_conversation", word_of(ClosedPolicy), usual.closed_conversation
         ),
+        opt_out_confirmation=given.get("opt_out_confirmation", label, usual.opt_out_confirmation),
     )
     if policies.poll_first > policies.poll_longest:
         findings.add(Code.POLL_LIMIT, poll.mark, "the first wait is longer than the longest")

@@ -144,6 +144,7 @@ def _policies(policies: Policies) -> _Facts:
         "poll_longest": _length(policies.poll_longest),
         "closed_conversation": policies.closed_conversation,
         "isolation": policies.isolation or "",
+        "opt_out_confirmation": policies.opt_out_confirmation,
     }
     return {Item("policy", name): {"value": value} for name, value in values.items()}
 

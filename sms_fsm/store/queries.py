@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, select
+from sqlalchemy import Connection, Row, Select, and_, func, select
 
-from sms_fsm.conversation import Conversation, Message
+from sms_fsm.conversation import Conversation, Message, MessageStatus
 from sms_fsm.effects import Effect, EffectState
 from sms_fsm.log import LoggedEvent, logged_event
+from sms_fsm.store.columns import Instant
 from sms_fsm.store.database import Database
 from sms_fsm.store.repository import GRAPH_VERSION
 from sms_fsm.store.rows import conversation_from, effect_from, message_from
@@ -25,6 +27,25 @@ from sms_fsm.store.unit_of_work import (
 )
 
 _PAGE = 1000
+_DONE = (EffectState.DONE.value, EffectState.CANCELLED.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A conversation without its texts, and since when it is in its state."""
+
+    conversation: Conversation
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A text that CXone took and that no carrier had the last word on since ``since``."""
+
+    conversation: str
+    key: str
+    status: MessageStatus
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +101,31 @@ class Queries:
         self, state: str | None, after: str | None, limit: int
     ) -> Sequence[Conversation]:
         """A page of conversations in order of their ids, without texts."""
+        return [listed.conversation for listed in self.listing(state, after, limit)]
+
+    def listing(self, state: str | None, after: str | None, limit: int) -> Sequence[Listed]:
+        """The same page, each with the time at which its state began."""
         query = select(CONVERSATION).order_by(CONVERSATION.c.id).limit(limit)
         if state is not None:
             query = query.where(CONVERSATION.c.state == state)
         if after is not None:
             query = query.where(CONVERSATION.c.id > after)
         return self._database.read(
-            lambda connection: [conversation_from(row) for row in connection.execute(query)]
+            lambda connection: [
+                Listed(conversation_from(row), row.state_since) for row in connection.execute(query)
+            ]
+        )
+
+    def live(self, behaviour_hash: str) -> Sequence[tuple[str, int]]:
+        """State and number of the conversations that run on a graph, by state."""
+        query = (
+            select(CONVERSATION.c.state, func.count())
+            .where(CONVERSATION.c.graph_hash == behaviour_hash)
+            .group_by(CONVERSATION.c.state)
+            .order_by(CONVERSATION.c.state)
+        )
+        return self._database.read(
+            lambda connection: [(state, count) for state, count in connection.execute(query)]
         )
 
     def history(self, identity: str) -> Sequence[LoggedEvent]:
@@ -109,6 +148,29 @@ class Queries:
         return self._database.read(
             lambda connection: [effect_from(row) for row in connection.execute(query)]
         )
+
+    def silences(self, before: datetime, limit: int) -> Sequence[Silence]:
+        """Texts that CXone took before this time and that are not settled, oldest first.
+
+        Each has a poll in the outbox that lives until it is settled, and that was taken up
+        minutes after the post.
+        """
+        polled = _polled_since(before).subquery()
+        texts = and_(
+            MESSAGE.c.conversation == polled.c.conversation, MESSAGE.c.seq == polled.c.message
+        )
+        columns = (MESSAGE.c.conversation, MESSAGE.c.seq, MESSAGE.c.data, polled.c.since)
+        query = select(*columns).join(polled, texts).order_by(polled.c.since)
+
+        def look(connection: Connection) -> Sequence[Silence]:
+            found = (
+                Silence(row.conversation, message.key, message.status, row.since)
+                for row in connection.execute(query)
+                if not (message := message_from(row)).settled
+            )
+            return list(islice(found, limit))
+
+        return self._database.read(look)
 
     def effects(self, identity: str) -> Sequence[Effect]:
         """All effects of a conversation, in the order of their planning."""
@@ -195,6 +257,16 @@ class Queries:
         if since is not None:
             query = query.where(EVENT.c.at >= since)
         return self._database.read(lambda connection: connection.execute(query).all())
+
+
+def _polled_since(before: datetime) -> Select[Any]:
+    since = func.min(func.coalesce(OUTBOX.c.started_at, OUTBOX.c.due_at), type_=Instant)
+    return (
+        select(OUTBOX.c.conversation, OUTBOX.c.message, since.label("since"))
+        .where(OUTBOX.c.name == "PollDelivery", OUTBOX.c.state.not_in(_DONE))
+        .group_by(OUTBOX.c.conversation, OUTBOX.c.message)
+        .having(since < before)
+    )
 
 
 def _with_texts(connection: Connection, row: Row[Any]) -> Conversation:

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, insert, select
 
-from sms_fsm.conversation import Conversation, Message
 from sms_fsm.effects import Effect
 from sms_fsm.errors import GraphError, Problem
 from sms_fsm.graph import StateGraph
+from sms_fsm.ports import Subject
 from sms_fsm.store import outbox
 from sms_fsm.store.database import Database
 from sms_fsm.store.rows import conversation_from, message_from
@@ -40,10 +40,10 @@ class Repository:
 
         return self._database.write(transaction)
 
-    def subject(self, effect: Effect) -> tuple[Conversation, Message | None]:
-        """The conversation of an effect and its text with body, as they are now."""
+    def subject(self, effect: Effect) -> Subject:
+        """What an effect is about, as it is now."""
 
-        def load(connection: Connection) -> tuple[Conversation, Message | None]:
+        def load(connection: Connection) -> Subject:
             row = connection.execute(
                 select(CONVERSATION).where(CONVERSATION.c.id == effect.conversation)
             ).one()
@@ -52,7 +52,12 @@ class Repository:
                     MESSAGE.c.conversation == effect.conversation, MESSAGE.c.seq == effect.message
                 )
             ).first()
-            return conversation_from(row), None if text is None else message_from(text)
+            conversation = conversation_from(row)
+            return Subject(
+                conversation=conversation,
+                message=None if text is None else message_from(text),
+                opted_out=UnitOfWork(connection).opted_out(conversation),
+            )
 
         return self._database.read(load)
 

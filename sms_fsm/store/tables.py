@@ -172,6 +172,17 @@ class ParkedRow(SQLModel, table=True):
     expires_at: datetime = Field(sa_column=Column(Instant, nullable=False))
 
 
+class OptOutRow(SQLModel, table=True):
+    """A customer who wants no texts from a business number."""
+
+    __tablename__ = "opt_out"
+
+    customer: str = Field(primary_key=True)
+    business: str = Field(primary_key=True)
+    source: str
+    at: datetime = Field(sa_column=Column(Instant, nullable=False))
+
+
 class CarrierCountRow(SQLModel, table=True):
     """How often something happened with a carrier; sharded so that writers do not queue."""
 

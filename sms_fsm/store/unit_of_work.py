@@ -29,6 +29,7 @@ from sms_fsm.store.tables import (
     EventRow,
     InboxRow,
     MessageRow,
+    OptOutRow,
     OutboxRow,
     ParkedRow,
     PostRow,
@@ -40,6 +41,7 @@ POST = PostRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 EVENT = EventRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 INBOX = InboxRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 OUTBOX = OutboxRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+OPT_OUT = OptOutRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 PARKED = ParkedRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 CARRIER_COUNT = CarrierCountRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
 
@@ -532,6 +534,35 @@ class UnitOfWork:
             )
         )
 
+    # Opting out
+
+    def opted_out(self, conversation: Conversation) -> bool:
+        """Whether the customer wants no texts from this business number."""
+        return self._connection.execute(_OPTED_OUT, _numbers(conversation)).first() is not None
+
+    def opt_out(self, conversation: Conversation, source: str, now: datetime) -> bool:
+        """Mark the customer; False if that was so already."""
+        marked = self._connection.execute(
+            self._upsert(OPT_OUT)
+            .values(**_numbers(conversation), source=source, at=now)
+            .on_conflict_do_nothing()
+            .returning(OPT_OUT.c.customer)
+        ).scalar()
+        return marked is not None
+
+    def opt_in(self, conversation: Conversation) -> bool:
+        """Take the mark away; False if there was none."""
+        numbers = _numbers(conversation)
+        taken = self._connection.execute(
+            delete(OPT_OUT)
+            .where(
+                OPT_OUT.c.customer == numbers["customer"],
+                OPT_OUT.c.business == numbers["business"],
+            )
+            .returning(OPT_OUT.c.customer)
+        ).scalar()
+        return taken is not None
+
     def forget(self, now: datetime, *, limit: int) -> int:
         """Remove keys and parked callbacks whose time is over, at most ``limit`` of each."""
         keys = select(INBOX.c.key).where(INBOX.c.expires_at <= now).limit(limit)
@@ -559,6 +590,13 @@ def _profile(conversation: Conversation) -> dict[str, Any]:
     }
 
 
+def _numbers(conversation: Conversation) -> dict[str, str]:
+    return {"customer": conversation.customer, "business": conversation.business}
+
+
+_OPTED_OUT = select(OPT_OUT.c.customer).where(
+    OPT_OUT.c.customer == bindparam("customer"), OPT_OUT.c.business == bindparam("business")
+)
 _KNOWN = select(INBOX.c.digest, INBOX.c.conversation, INBOX.c.seq).where(
     INBOX.c.key == bindparam("key"),
     or_(INBOX.c.expires_at.is_(None), INBOX.c.expires_at > bindparam("now")),

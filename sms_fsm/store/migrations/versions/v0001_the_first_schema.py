@@ -103,6 +103,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("conversation", "seq"),
     )
     op.create_table(
+        "opt_out",
+        sa.Column("customer", sa.String(), nullable=False),
+        sa.Column("business", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("at", Instant(), nullable=False),
+        sa.PrimaryKeyConstraint("customer", "business"),
+    )
+    op.create_table(
         "outbox",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("conversation", sa.String(), nullable=False),
