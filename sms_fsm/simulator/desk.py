@@ -81,7 +81,8 @@ class Desk:
         answer = self._answer(call)
         if fault.is_late and answer.changes and call.operation in OPERATIONS:
             late = Changes(late=(self._late(call, fault),))
-            answer = replace(answer, changes=late, message_id=None, client_reference=None)
+            answer = replace(answer, changes=late, violation=None)
+            answer = replace(answer, message_id=None, client_reference=None)
         elif self.faults.draw.random() >= fault.likely_applied:
             answer = replace(answer, changes=NO_CHANGES, message_id=None, client_reference=None)
         return distorted(answer, Scene(fault, call, self.platform, self.faults.draw))

@@ -10,22 +10,60 @@ from typing import Any
 
 from sms_fsm.simulator.operations import OPERATIONS
 
-ACTS = ("archive", "close", "vanish", "revoke", "twin")
-"""The platform does this just before it looks at the call."""
-DISTORTIONS = (
-    "status", "late", "redirect", "garbage", "empty", "error_body", "no_id", "wrong_id",
-    "lag", "page", "reorder", "unfiltered", "seem_active",
-    "drop_metadata", "drop_properties", "ignore", "clear_routing",
-    "expires_in", "no_refresh_token",
-)  # fmt: skip
-"""The answer, or what is stored, is not what it should be."""
-MANNERS = ("reset", "hang", "slow", "truncate", "bad_chunks", "huge", "gzip_bomb")
-"""The answer is right, but something happens to it on the way."""
-WEBHOOK_KINDS = (
-    "drop", "repeat", "array", "abort", "forge", "outdate",
-    "cut", "inflate", "garble", "deepen", "mistype",
-)  # fmt: skip
-"""What can happen to a webhook: it is lost, or comes with, or after, bad or useless ones."""
+ACTS = {
+    "archive": "the conversation is archived",
+    "close": "the conversation is closed for good",
+    "vanish": "the conversation is gone",
+    "revoke": "all access tokens are revoked",
+    "twin": "a second conversation like the oldest match is there (findConversations)",
+}
+"""What the platform does just before it looks at the call."""
+DISTORTIONS = {
+    "status": "an error is answered",
+    "late": "an error is answered, and the call applied later",
+    "redirect": "another place is named, with 307",
+    "garbage": "the body is HTML",
+    "empty": "there is no body",
+    "error_body": "200 with an error as its body",
+    "no_id": "the body lacks its id",
+    "wrong_id": "the id is a number",
+    "lag": "the list lacks what is newer than some seconds",
+    "page": "the list ends after some items",
+    "reorder": "the list comes in any order",
+    "unfiltered": "the look-up finds all conversations of everybody",
+    "seem_active": "the look-up shows every conversation of the address as active",
+    "drop_metadata": "messages are stored without metadata",
+    "drop_properties": "participants are stored without properties",
+    "ignore": "200, but nothing was changed (updateConversation, updateRouting)",
+    "clear_routing": "200, but the routing is cleared (updateConversation, updateRouting)",
+    "expires_in": "the token's expires_in is odd",
+    "no_refresh_token": "the token comes without a refresh token",
+}
+"""How the answer, or what is stored, is not what it should be."""
+MANNERS = {
+    "reset": "the connection is reset",
+    "hang": "no answer comes",
+    "slow": "the body comes byte by byte",
+    "truncate": "half the body comes",
+    "bad_chunks": "a chunk without a size comes",
+    "huge": "the body comes after very much white space",
+    "gzip_bomb": "the same, compressed to very little",
+}
+"""What happens on its way to an answer that is right."""
+WEBHOOK_KINDS = {
+    "drop": "it never comes",
+    "repeat": "it comes several times",
+    "array": "it comes twice in one array",
+    "abort": "the sender hangs up before the answer, and sends it again",
+    "forge": "one with a wrong signature comes before it",
+    "outdate": "one signed ten minutes ago comes before it",
+    "cut": "half of it comes before it",
+    "inflate": "one with very much white space comes before it",
+    "garble": "one that is no UTF-8 comes before it",
+    "deepen": "very many nested brackets come before it",
+    "mistype": "one with fields of a wrong type comes before it",
+}
+"""What can happen to a webhook."""
 _UNAPPLIED = ("status", "redirect")
 
 
@@ -75,7 +113,7 @@ class Fault:
     label: str = ""
 
     def __post_init__(self) -> None:
-        special = {"webhook": WEBHOOK_KINDS, "connect": ("reset",)}
+        special = {"webhook": tuple(WEBHOOK_KINDS), "connect": ("reset",)}
         operations = (*OPERATIONS, "issueToken", "*", *special)
         _require("operation", self.operation, operations)
         _require("kind", self.kind, special.get(self.operation, (*ACTS, *DISTORTIONS, *MANNERS)))
@@ -113,7 +151,7 @@ class _Armed:
     def strikes(self, draw: random.Random) -> bool:
         """Whether it strikes the call that was just seen."""
         fault = self.fault
-        limit = fault.times or (None if fault.probability is not None else 1)
+        limit = 1 if fault.times is None and fault.probability is None else fault.times
         if limit is not None and self.struck >= limit:
             return False
         if self.seen < (fault.nth or 1):

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from sms_fsm.simulator.platform import Platform
-from sms_fsm.simulator.records import Conversation, Message, Origin, Sending
+from sms_fsm.simulator.records import Conversation, Json, Message, Origin, Sending, Webhook
 
 Pair = tuple[str | None, str | None]
 
@@ -122,40 +122,58 @@ class _Post:
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """A customer's text that the client took in."""
+    """A customer's text that the client took in, somewhen between two places in the ledger."""
 
     message_id: str
     business: str
     text: str
+    sent: int
+    accepted: int
 
 
 def _texts(platform: Platform) -> dict[str, list[_Text]]:
     """Texts whose webhook was accepted, by customer, each once, in the order of acceptance."""
     texts: dict[str, dict[str, _Text]] = defaultdict(dict)
-    for webhook in (w for entry in platform.ledger.entries for w in entry.changes.webhooks):
-        if webhook.sending is Sending.ACCEPTED and webhook.envelope["type"] == "message.received":
-            data = webhook.envelope["data"]
-            text = _Text(data["message_id"], data["to"], data["text"])
-            texts[data["from"]].setdefault(text.message_id, text)
+    sent: dict[str, int] = {}
+    for place, entry in enumerate(platform.ledger.entries):
+        for data, sending in _received(entry.changes.webhooks):
+            first = sent.setdefault(data["message_id"], place)
+            text = _Text(data["message_id"], data["to"], data["text"], first, place)
+            if sending is Sending.ACCEPTED:
+                texts[data["from"]].setdefault(text.message_id, text)
     return {customer: list(by_id.values()) for customer, by_id in texts.items()}
+
+
+def _received(webhooks: Iterable[Webhook]) -> Iterator[tuple[Json, Sending]]:
+    """What customers texted, of these webhooks."""
+    for webhook in webhooks:
+        if webhook.envelope["type"] == "message.received":
+            yield webhook.envelope["data"], webhook.sending
 
 
 def _judge_texts(platform: Platform, customer: str, texts: Iterable[_Text]) -> Verdict:
     posted = _inbound(platform, customer)
     lost: list[str] = []
-    found: dict[str, list[tuple[str, int]]] = defaultdict(list)
+    found: dict[str, list[tuple[_Text, str]]] = defaultdict(list)
     for text in texts:
         run = _run_of(posted, text, text.business) or _run_of(posted, text, None)
         if not run:
             lost.append(text.message_id)
             continue
-        found[run[0].conversation_id].append((text.message_id, int(run[0].id.rpartition("-")[2])))
+        found[run[0].conversation_id].append((text, run[0].id))
         posted = [one for one in posted if one not in run]
     return Verdict(
         lost=tuple(lost),
         unexpected=tuple(message.id for message in posted),
-        out_of_order=tuple(late for placed in found.values() for late in _behind(placed)),
+        out_of_order=tuple(early for placed in found.values() for early in _too_early(placed)),
     )
+
+
+def _too_early(placed: Sequence[tuple[_Text, str]]) -> Iterator[str]:
+    """Texts posted before one that had been accepted before they were sent at all."""
+    for text, post in placed:
+        if any(other.accepted < text.sent and post < later for other, later in placed):
+            yield text.message_id
 
 
 def _inbound(platform: Platform, customer: str) -> list[_Post]:

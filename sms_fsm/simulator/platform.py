@@ -43,6 +43,7 @@ class Platform:
         self.awaiting_carrier: dict[str, None] = {}
         self.awaiting_receiver: dict[str, None] = {}
         self.looked_up: set[str] = set()
+        self._awaiting_time: dict[str, None] = {}
         self._by_address: dict[str, dict[str, None]] = {}
         self._by_conversation: dict[str, dict[str, None]] = {}
         self._by_refresh: dict[str, Session] = {}
@@ -94,7 +95,7 @@ class Platform:
 
     def late_due(self) -> list[Late]:
         """Accepted calls whose time to take effect has come, earliest first."""
-        waiting = (late for late in self.late.values() if not late.done)
+        waiting = [self.late[one] for one in self._awaiting_time]
         due = (late for late in waiting if late.due <= (real_clock if late.real else self.now)())
         return sorted(due, key=lambda late: late.due)
 
@@ -111,7 +112,9 @@ class Platform:
             _keep(self.awaiting_receiver, webhook.id, webhook.sending is Sending.PENDING)
         for session in changes.sessions:
             self.sessions[session.access] = self._by_refresh[session.refresh] = session
-        self.late.update((late.id, late) for late in changes.late)
+        for late in changes.late:
+            self.late[late.id] = late
+            _keep(self._awaiting_time, late.id, not late.done)
         self.looked_up.update(changes.looked_up)
 
     def _index_conversations(self, conversations: Iterable[Conversation]) -> None:

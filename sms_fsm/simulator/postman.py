@@ -72,15 +72,11 @@ class Postman:
         """Takes words out of the plans; gives how many, and whether their order is to be lost."""
         words, shuffle = 0, False
         for delivery in [self.platform.deliveries[one] for one in message_ids]:
-            room = (
-                len(delivery.planned)
-                if limit is None
-                else min(len(delivery.planned), limit - words)
-            )
             shuffle = shuffle or delivery.reordered
-            for _ in range(room):
+            room = None if limit is None else limit - words
+            for _ in delivery.planned[:room]:
                 self._make_next_known(delivery.message_id)
-            words += room
+                words += 1
         return words, shuffle
 
     def _make_next_known(self, message_id: str) -> None:

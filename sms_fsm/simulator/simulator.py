@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from sms_fsm.simulator import acts, oracle
@@ -219,7 +220,7 @@ class Simulator:
         }
         with self._platform.lock:
             conversation = new_conversation(self._platform, body, Origin.PLATFORM)
-            self._commit("open_conversation", Changes((conversation,)), conversation.id)
+            self._commit("open_conversation", lambda: Changes((conversation,)), conversation.id)
         return conversation.id
 
     def archive(self, conversation_id: str, notify: bool = True) -> None:  # noqa: FBT001, FBT002 - public name
@@ -228,23 +229,22 @@ class Simulator:
         Raises:
             Refusal: there is no such conversation; so do the next three.
         """
-        with self._platform.lock:
-            changes = acts.archive(self._platform, conversation_id)
-            if not notify:
-                self._commit("archive", changes, conversation_id)
-                return
+        change = partial(acts.archive, self._platform, conversation_id)
+        if not notify:
+            self._commit("archive", change, conversation_id)
+            return
         data = {"conversation_id": conversation_id, "timestamp": wire_time(self._platform.now())}
-        self._sender.emit("archive", "conversation.archived", data, changes)
+        self._sender.emit("archive", "conversation.archived", data, change)
 
     def close(self, conversation_id: str) -> None:
         """Closes it for good."""
-        with self._platform.lock:
-            self._commit("close", acts.close(self._platform, conversation_id), conversation_id)
+        change = partial(acts.close, self._platform, conversation_id)
+        self._commit("close", change, conversation_id)
 
     def vanish(self, conversation_id: str) -> None:
         """Calls about it answer 404 from now on."""
-        with self._platform.lock:
-            self._commit("vanish", acts.vanish(self._platform, conversation_id), conversation_id)
+        change = partial(acts.vanish, self._platform, conversation_id)
+        self._commit("vanish", change, conversation_id)
 
     def assign(
         self,
@@ -257,15 +257,14 @@ class Simulator:
         agent = {"participant_id": participant_id, "role": "agent", "address_type": "agent"}
         given = {"agent_id": agent_id, "queue_id": queue_id}
         routing = {name: value for name, value in given.items() if value is not None}
-        changes = acts.assign(self._platform, conversation_id, agent, routing)
+        change = partial(acts.assign, self._platform, conversation_id, agent, routing)
         ids = {"conversation_id": conversation_id, "participant_id": participant_id}
         data = {**ids, **routing, "timestamp": wire_time(self._platform.now())}
-        self._sender.emit("assign", "conversation.assigned", data, changes)
+        self._sender.emit("assign", "conversation.assigned", data, change)
 
     def revoke_tokens(self) -> None:
         """No access token that was issued so far is good any more."""
-        with self._platform.lock:
-            self._commit("revoke_tokens", acts.revoke(self._platform), None)
+        self._commit("revoke_tokens", partial(acts.revoke, self._platform))
 
     # --- looking ---
 
@@ -325,7 +324,10 @@ class Simulator:
         self._postman.deliver_at_once(reply.answer.changes.deliveries)
         return reply
 
-    def _commit(self, operation: str, changes: Changes, conversation_id: str | None) -> None:
-        entry = Entry(self._platform.now(), operation, conversation_id=conversation_id)
-        self._platform.commit(replace(entry, changes=changes))
+    def _commit(
+        self, operation: str, change: Callable[[], Changes], conversation_id: str | None = None
+    ) -> None:
+        with self._platform.lock:
+            entry = Entry(self._platform.now(), operation, conversation_id=conversation_id)
+            self._platform.commit(replace(entry, changes=change()))
         self._platform.ledger.sync()

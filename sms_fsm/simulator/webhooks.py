@@ -130,13 +130,15 @@ class Sender:
         """A new webhook; ``number`` tells apart those of one commit."""
         return Webhook(f"wh-{len(self.platform.webhooks) + 1 + number:08d}", envelope)
 
-    def emit(self, operation: str, kind: str, data: Json, changes: Changes | None = None) -> None:
-        """Commits a platform event with its webhook, then sends it."""
+    def emit(
+        self, operation: str, kind: str, data: Json, change: Callable[[], Changes] = Changes
+    ) -> None:
+        """Commits a platform event, what it changes and its webhook, then sends it."""
         hooks: tuple[Webhook, ...] = ()
         with self.platform.lock:
             if self.receiver:
                 hooks = (self.webhook({"type": kind, "data": data}),)
-            known = replace(changes or Changes(), webhooks=hooks)
+            known = replace(change(), webhooks=hooks)
             at, conversation_id = self.platform.now(), data.get("conversation_id")
             self.platform.commit(
                 Entry(at, operation, conversation_id=conversation_id, changes=known)

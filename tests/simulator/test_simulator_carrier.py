@@ -291,6 +291,20 @@ def test_refused_webhook_is_sent_again_with_the_same_id(sim: Simulator, inbox: I
     assert inbox.received[0] == inbox.received[1]
 
 
+def test_webhook_under_way_is_not_sent_by_another_round(sim: Simulator) -> None:
+    rounds: list[int] = []
+
+    def take(*_: object) -> int:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            rounds.append(sim.deliver())
+        return 200
+
+    sim.send_webhooks_to(take)
+    sim.customer_texts(CUSTOMER, BUSINESS, "hi")
+    assert rounds == [0, 0]
+
+
 def test_callbacks_go_out_by_themselves(wire: Wire) -> None:
     simulator = Simulator(auto_deliver=True)
     inbox = Inbox(simulator, status=503)

@@ -160,6 +160,19 @@ def test_texts_posted_in_another_order_are_out_of_order(
     assert sim.judge() == Verdict(out_of_order=("m2",))
 
 
+def test_order_is_open_for_texts_that_were_under_way_at_once(
+    sim: Simulator, client: Client, conversation: str
+) -> None:
+    answers = iter([503, 200, 200])
+    sim.send_webhooks_to(lambda *_: next(answers))
+    sim.customer_texts(CUSTOMER, BUSINESS, "one", message_id="m1")
+    sim.customer_texts(CUSTOMER, BUSINESS, "two", message_id="m2")
+    sim.deliver()
+    for text in ("one", "two"):
+        client.post(conversation, text, direction="inbound", reference=text)
+    assert sim.judge().ok
+
+
 def test_text_may_be_posted_in_parts(sim: Simulator, client: Client, conversation: str) -> None:
     take_texts(sim, ("m1", "one two"), ("m2", "one"))
     for number, text in enumerate(("one", " two", "one")):

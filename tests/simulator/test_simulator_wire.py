@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -12,13 +13,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sms_fsm.simulator import Simulator, gsm
 
 from .wire_client import (
     CUSTOMER,
+    WIRE_FILE,
     Client,
     MovableClock,
     Wire,
@@ -291,11 +291,13 @@ def test_delivery_records_count_segments(client: Client) -> None:
     assert [record["segments"] for record in records] == [1, 2, 1, 2]
 
 
-@given(st.text(alphabet="a€[", max_size=400))
-def test_segments_hold_whole_septet_pairs(text: str) -> None:
-    septets = sum(1 if char == "a" else 2 for char in text)
-    fewest = 1 if septets <= 160 else -(-septets // 153)
-    assert fewest <= gsm.segments(text, "gsm7") <= fewest + 1 + septets // (153 * 152)
+def test_segments_agree_with_the_reference_texts() -> None:
+    lines = (WIRE_FILE.parent / "sms-segments.jsonl").read_text("ascii").splitlines()
+    rows = [row for row in map(json.loads, lines) if row["valid"] and not row["disputed"]]
+    encodings = {"GSM-7": "gsm7", "UCS-2": "utf8"}
+    counted = [gsm.segments(row["text"], encodings[row["encoding"]]) for row in rows]
+    assert counted == [row["segments"] for row in rows]
+    assert len(rows) > 100
 
 
 def test_delivery_records_filter_by_direction(client: Client) -> None:
