@@ -1,0 +1,231 @@
+"""``check``, ``diagram`` and ``diff``: commands about state graphs."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from sms_fsm.cli.failures import CommandError
+from sms_fsm.cli.files import write_file
+from sms_fsm.cli.options import DatabaseUrl, Format, GraphArgument, OutputFormat
+from sms_fsm.cli.overlays import conversation_overlay, log_overlay
+from sms_fsm.cli.stores import reading
+from sms_fsm.cli.terminal import json_document, note, printable, stdout, table
+from sms_fsm.config import Settings
+from sms_fsm.diagram import FORMATS, Overlay, render
+from sms_fsm.errors import Problem
+from sms_fsm.graph import (
+    Change,
+    StateGraph,
+    check_file,
+    check_text,
+    default_graph,
+    default_graph_text,
+    diff,
+    load_graph_file,
+)
+from sms_fsm.registry import Registry
+
+_PACKAGED = "states.yaml"
+
+
+def check(graph: GraphArgument = None, format_: OutputFormat = Format.TEXT) -> None:
+    """Check a state graph and report every problem at once.
+
+    Each problem is one line, [bold]file:line:column: code message[/]. Exit code 1 if one of them
+    is an error; warnings alone are 0.
+    """
+    problems = _problems(_chosen(graph))
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if format_ is Format.JSON:
+        json_document({"ok": not errors, "problems": [asdict(problem) for problem in problems]})
+    else:
+        _print_problems(problems)
+        note(_summary(problems) if problems else _praise(loaded(graph)))
+    if errors:
+        raise typer.Exit(1)
+
+
+def diagram(
+    graph: GraphArgument = None,
+    *,
+    format_: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help=f"{', '.join(FORMATS)}. Without it: as the file is called, else mermaid.",
+            show_default=False,
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write here in place of stdout."),
+    ] = None,
+    conversation: Annotated[
+        str | None,
+        typer.Option("--conversation", metavar="ID", help="Light the path of one conversation."),
+    ] = None,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            help="Paint how often each transition of an exported log ran, and how long each "
+            "state held.",
+        ),
+    ] = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Draw a state graph: plain, with one conversation's path, or with the heat of a log.
+
+    svg and png need the extra [bold]pictures[/]. A conversation is drawn on the graph version
+    that it runs on, unless a graph is given.
+    """
+    if conversation and log:
+        raise CommandError("--conversation and --log: choose one of them")
+    drawn, overlay = _subject(graph, conversation, log, database_url)
+    picture = render(drawn, _format(format_, output), overlay=overlay)
+    _deliver(picture, output)
+
+
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="The graph as it was.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="The graph as it is to be.")],
+    database_url: DatabaseUrl = None,
+    format_: OutputFormat = Format.TEXT,
+) -> None:
+    """Show what two state graphs decide differently.
+
+    With [bold]--database-url[/] also how many live conversations of the old graph each change
+    touches. Titles, groups, comments and order of keys do not count.
+    """
+    names = Registry().names
+    before, after = load_graph_file(old, names), load_graph_file(new, names)
+    changes = diff(before, after).changes
+    live = _live(before, database_url) if database_url else None
+    if format_ is Format.JSON:
+        json_document([_change_document(change, live) for change in changes])
+    else:
+        _print_changes(before, after, changes, live)
+
+
+def loaded(graph: Path | None) -> StateGraph:
+    """The graph that an argument, the settings or the package names.
+
+    Raises:
+        GraphError: everything that is wrong with it.
+    """
+    path, names = _chosen(graph), Registry().names
+    return load_graph_file(path, names) if path else default_graph(names)
+
+
+def _chosen(graph: Path | None) -> Path | None:
+    return graph or Settings.from_env().graph
+
+
+# check
+
+
+def _problems(path: Path | None) -> tuple[Problem, ...]:
+    names = Registry().names
+    if path is None:
+        return check_text(default_graph_text(), names, _PACKAGED)
+    return check_file(path, names)
+
+
+def _print_problems(problems: Sequence[Problem]) -> None:
+    console = stdout()
+    for problem in problems:
+        colour = "red" if problem.severity == "error" else "yellow"
+        place = Text(f"{printable(problem.file)}:{problem.line}:{problem.column}: ")
+        place.append(problem.code, style=colour).append(f" {printable(problem.message)}")
+        console.print(place, soft_wrap=True)
+
+
+def _summary(problems: Sequence[Problem]) -> str:
+    counts = Counter(problem.severity for problem in problems)
+    return ", ".join(f"{n} {name}{'s' if n > 1 else ''}" for name, n in sorted(counts.items()))
+
+
+def _praise(graph: StateGraph) -> str:
+    return (
+        f"{graph.file}: fine. {graph.id} version {graph.version}: {len(graph.states)} states, "
+        f"{len(graph.events)} events, {len(graph.transitions)} transitions, "
+        f"behaviour {graph.behaviour_hash[:12]}"
+    )
+
+
+# diagram
+
+
+def _subject(
+    path: Path | None, conversation: str | None, log: Path | None, database_url: str | None
+) -> tuple[StateGraph, Overlay | None]:
+    if conversation:
+        with reading(database_url) as queries:
+            return conversation_overlay(queries, conversation, loaded(path) if path else None)
+    graph = loaded(path)
+    return graph, log_overlay(graph, log) if log else None
+
+
+def _format(named: str | None, output: Path | None) -> str:
+    if named or output is None:
+        return named or "mermaid"
+    suffixes = {"mmd": "mermaid", "md": "mermaid", "gv": "dot", "puml": "plantuml"}
+    suffix = output.suffix.removeprefix(".").lower()
+    return suffixes.get(suffix, suffix if suffix in FORMATS else "mermaid")
+
+
+def _deliver(picture: str | bytes, output: Path | None) -> None:
+    data = picture if isinstance(picture, bytes) else picture.rstrip("\n").encode() + b"\n"
+    if output is not None:
+        write_file(output, data)
+        note(f"wrote {output}")
+    elif isinstance(picture, bytes) and sys.stdout.isatty():
+        raise CommandError("a png is no text: give a file with -o, or redirect stdout")
+    else:
+        typer.echo(data, nl=False)
+
+
+# diff
+
+
+def _live(graph: StateGraph, database_url: str) -> Counter[str]:
+    with reading(database_url) as queries:
+        return Counter(dict(queries.live(graph.behaviour_hash)))
+
+
+def _touched(change: Change, live: Counter[str]) -> int:
+    return sum(live[state] for state in change.states) if change.states else live.total()
+
+
+def _change_document(change: Change, live: Counter[str] | None) -> dict[str, object]:
+    document = asdict(change) | {"item": change.item._asdict()}
+    return document if live is None else document | {"conversations": _touched(change, live)}
+
+
+def _print_changes(
+    old: StateGraph, new: StateGraph, changes: Sequence[Change], live: Counter[str] | None
+) -> None:
+    if not changes:
+        note(f"versions {old.version} and {new.version} decide the same")
+        return
+    drawn = table("what", "change", "before", "after", *([] if live is None else ["conversations"]))
+    for change in changes:
+        counted = [] if live is None else [str(_touched(change, live))]
+        drawn.add_row(_item(change), change.how, Text(change.before), Text(change.after), *counted)
+    stdout().print(drawn)
+
+
+def _item(change: Change) -> str:
+    item = change.item
+    where = f" in {item.source} on {item.event}" if item.source else ""
+    return f"{item.part} {item.name}".strip() + where

@@ -1,0 +1,103 @@
+"""What ``diagram`` lays over a graph: one conversation's path, or the heat of a log."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from sms_fsm.cli.files import read
+from sms_fsm.diagram import Dwell, Overlay, heat_overlay, path_overlay
+from sms_fsm.errors import LogError, UnknownConversation
+from sms_fsm.graph import StateGraph, load_graph_text
+from sms_fsm.registry import Registry
+from sms_fsm.store import Queries
+
+
+def conversation_overlay(
+    queries: Queries, identity: str, graph: StateGraph | None
+) -> tuple[StateGraph, Overlay]:
+    """The path of a conversation and the graph to draw it on: this one, or the one it runs on.
+
+    Raises:
+        UnknownConversation: there is none with this id.
+    """
+    conversation = queries.conversation(identity)
+    if conversation is None:
+        raise UnknownConversation("no conversation has this id")
+    graph = graph or _stored(queries, conversation.graph_hash)
+    steps = [(e.source, e.target, e.name, e.at) for e in queries.history(identity)]
+    return graph, path_overlay(graph, steps)
+
+
+def _stored(queries: Queries, behaviour_hash: str) -> StateGraph:
+    version, document = next(
+        (version, document)
+        for _, version, known, document in queries.graphs()
+        if known == behaviour_hash
+    )
+    return load_graph_text(document, Registry().names, f"<stored version {version}>")
+
+
+def log_overlay(graph: StateGraph, log: Path) -> Overlay:
+    """How often each move of an exported log ran, and how long each state held.
+
+    Raises:
+        CommandError: the file cannot be read.
+        LogError: names the first line that is no event.
+    """
+    with read(log) as file:
+        moves = list(_moves(file))
+    counts = Counter((move.source, move.target, move.event) for move in moves)
+    return heat_overlay(graph, counts, _dwells(moves))
+
+
+class _Move(NamedTuple):
+    """An event of a log, as far as the heat needs it."""
+
+    conversation: str
+    source: str
+    target: str
+    event: str
+    at: datetime
+
+
+def _moves(lines: Iterable[str]) -> Iterator[_Move]:
+    for number, line in enumerate(lines, 1):
+        try:
+            record = orjson.loads(line)
+            if "graph" in record and "conversation" not in record:
+                continue
+            yield _Move(
+                conversation=str(record["conversation"]),
+                source=str(record["source"]),
+                target=str(record["target"]),
+                event=str(record["name"]),
+                at=datetime.fromisoformat(record["at"]),
+            )
+        except (ValueError, KeyError, TypeError):
+            raise LogError(number, "this is no event of an exported log") from None
+
+
+def _dwells(moves: Iterable[_Move]) -> dict[str, Dwell]:
+    entered: dict[str, datetime] = {}
+    held: dict[str, list[timedelta]] = defaultdict(list)
+    for move in moves:
+        since = entered.setdefault(move.conversation, move.at)
+        if move.source != move.target:
+            held[move.source].append(move.at - since)
+            entered[move.conversation] = move.at
+    return {state: _dwell(sorted(lengths)) for state, lengths in held.items()}
+
+
+def _dwell(lengths: Sequence[timedelta]) -> Dwell:
+    """Nearest-rank percentiles of sorted lengths."""
+
+    def rank(percent: int) -> timedelta:
+        return lengths[-(-len(lengths) * percent // 100) - 1]
+
+    return Dwell(rank(50), rank(95))
