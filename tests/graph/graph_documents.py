@@ -1,5 +1,6 @@
 """Small graph documents to change in one place, and the names that they may use."""
 
+from sms_fsm import Registry
 from sms_fsm.graph import EventKind, Names
 
 SMALL = """\
@@ -28,72 +29,7 @@ SMALL_NAMES = Names(
     kinds={"Go": EventKind.COMMAND},
 )
 
-SHIPPED_NAMES = Names(
-    guards=frozenset(
-        {
-            "already_routed",
-            "fallback_planned",
-            "is_inbound",
-            "is_outbound",
-            "message_settled",
-            "nothing_outstanding",
-            "retry_planned",
-            "retry_still_planned",
-            "spell_failed",
-            "spell_recovered",
-        }
-    ),
-    actions={
-        "cancel_resend": (),
-        "open_conversation": ("OpenConversation",),
-        "poll_delivery": ("PollDelivery",),
-        "post_again": ("PostMessage",),
-        "post_message": ("PostMessage",),
-        "reactivate_conversation": ("ReactivateConversation",),
-        "route_conversation": ("RouteConversation",),
-        "schedule_retry": (),
-        "send_fallback": ("SendFallback",),
-        "skip_first_routing": (),
-        "update_routing": ("UpdateRouting",),
-    },
-    isolations=frozenset(),
-    events=frozenset(
-        {
-            "AgentAssigned",
-            "AnswerLost",
-            "ArchiveRequested",
-            "ConversationArchived",
-            "ConversationClosed",
-            "ConversationInitiated",
-            "ConversationOpened",
-            "ConversationReactivated",
-            "DeliveryReported",
-            "EffectDelayed",
-            "EffectDied",
-            "EffectRetried",
-            "FallbackSent",
-            "IdleElapsed",
-            "MessagePosted",
-            "MessageReceived",
-            "ReplyRequested",
-            "RetryDue",
-            "RoutingUpdated",
-            "TransferRequested",
-            "WorkBlocked",
-        }
-    ),
-    effects=frozenset(
-        {
-            "OpenConversation",
-            "PollDelivery",
-            "PostMessage",
-            "ReactivateConversation",
-            "RouteConversation",
-            "SendFallback",
-            "UpdateRouting",
-        }
-    ),
-)
+SHIPPED_NAMES = Registry().names
 
 
 def changed(text: str, old: str, new: str) -> str:
