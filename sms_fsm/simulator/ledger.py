@@ -9,6 +9,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -55,7 +56,6 @@ class Ledger:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path
-        self._adapter = TypeAdapter(Entry)
         self._syncing = threading.Lock()
         self.entries: list[Entry] = self._load(path) if path and path.exists() else []
         self._synced = len(self.entries)
@@ -81,7 +81,7 @@ class Ledger:
 
     def dump(self, entry: Entry) -> bytes:
         """One entry as JSON, without what is at its default."""
-        return self._adapter.dump_json(entry, exclude_defaults=True)
+        return _adapter().dump_json(entry, exclude_defaults=True)
 
     def _load(self, path: Path) -> list[Entry]:
         lines = path.read_bytes().splitlines(keepends=True)
@@ -89,4 +89,10 @@ class Ledger:
             # Killed in the middle of a write: nobody was told of that entry.
             os.truncate(path, sum(map(len, lines[:-1])))
             lines.pop()
-        return [self._adapter.validate_json(line) for line in lines]
+        return [_adapter().validate_json(line) for line in lines]
+
+
+@cache
+def _adapter() -> TypeAdapter[Entry]:
+    """Built once, when first needed: it takes longer than everything else about a simulator."""
+    return TypeAdapter(Entry)

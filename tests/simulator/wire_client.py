@@ -30,6 +30,15 @@ class MovableClock:
         self.now += timedelta(seconds=seconds)
 
 
+_FORMATS = FormatChecker()
+
+
+@_FORMATS.checks("date-time", ValueError)
+def is_date_time(value: object) -> bool:
+    """RFC 3339 with a zone."""
+    return not isinstance(value, str) or datetime.fromisoformat(value).tzinfo is not None
+
+
 class Wire:
     """The wire contract, as a judge of bodies."""
 
@@ -63,7 +72,7 @@ class Wire:
         validator = Draft202012Validator(
             schema,  # type: ignore[arg-type]  # a schema read from a file
             registry=self._registry,
-            format_checker=FormatChecker(),
+            format_checker=_FORMATS,
         )
         validator.validate(body)
 
