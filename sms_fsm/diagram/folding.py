@@ -183,7 +183,7 @@ def _merged(lines: Iterable[Line]) -> tuple[Line, ...]:
     alike: dict[Line, list[Line]] = {}
     for line in lines:
         note = replace(line.note, count=0)
-        key = line if line.timer or note.lines else replace(line, events=(), note=note)
+        key = line if note.lines else replace(line, events=(), note=note)
         alike.setdefault(key, []).append(line)
     return tuple(_sum(same) for same in alike.values())
 

@@ -215,6 +215,14 @@ def test_a_new_state_does_not_break_a_stand_in_apart() -> None:
     assert [node.name for node in view.nodes if node.pseudo] == ["any state but new"]
 
 
+def test_a_new_rule_of_almost_all_states_is_one_new_arrow() -> None:
+    old = life()
+    rule = [Transition("drop", name, "Dropped", "new") for name in old.states if name != "new"]
+    new = replace(old, version=4, transitions=(*old.transitions, *rule))
+    view = view_of(new, diff_overlay(diff(old, new), old, new))
+    assert set(toned(view, Tone.ADDED)) == {("any state", "new")}
+
+
 def test_a_removed_state_is_drawn_as_gone_and_no_stand_in_mentions_it() -> None:
     old, new = candidate(), life()
     view = view_of(new, diff_overlay(diff(old, new), old, new))

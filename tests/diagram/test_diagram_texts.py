@@ -121,6 +121,11 @@ def test_texts_are_the_same_in_every_process() -> None:
     assert len(digests) == 1
 
 
+def test_what_xml_forbids_or_what_reorders_text_is_replaced_and_the_rest_kept() -> None:
+    assert clean("a\u202eb\x00c\ud800d\ufffee") == "a\ufffdb\ufffdc\ufffdd\ufffde"
+    assert clean(" one\r\n\ttwo\u2028three 🙂 שלום ") == "one two three 🙂 שלום"
+
+
 @pytest.mark.parametrize("form", READERS)
 def test_hostile_texts_are_shown_as_they_are(form: str) -> None:
     shown = " ".join(READERS[form](text_of(hostile_graph(), form)).split())
