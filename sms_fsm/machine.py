@@ -54,7 +54,7 @@ class Step:
         return next((name for name, answer in reversed(self.asked) if not answer), None)
 
 
-class _Subject:
+class Subject:
     """What `transitions` moves: one event's worth of state."""
 
     __slots__ = ("asked", "chosen", "conversation", "event", "state")
@@ -101,7 +101,7 @@ class Machine:
     def step(self, conversation: Conversation, event: Event) -> Step:
         """What this event does to this conversation."""
         folded = fold(conversation, event, self.graph.policies)
-        subject = _Subject(folded, event)
+        subject = Subject(folded, event)
         self._fire(subject)
         if subject.chosen is None and self._is_command(event):
             return self._refusal(conversation, subject)
@@ -118,7 +118,7 @@ class Machine:
             refused=False,
         )
 
-    def _fire(self, subject: _Subject) -> None:
+    def _fire(self, subject: Subject) -> None:
         trigger = self._machine.events.get(subject.event.name)
         # `transitions` raises for an event that a state does not know; a fact must not be refused.
         if trigger is not None and subject.state in trigger.transitions:
@@ -128,7 +128,7 @@ class Machine:
         declared = self.graph.events.get(event.name)
         return declared is not None and declared.kind is EventKind.COMMAND
 
-    def _refusal(self, conversation: Conversation, subject: _Subject) -> Step:
+    def _refusal(self, conversation: Conversation, subject: Subject) -> Step:
         return Step(
             event=subject.event,
             before=conversation,
@@ -140,9 +140,7 @@ class Machine:
             refused=True,
         )
 
-    def _plan(
-        self, subject: _Subject
-    ) -> tuple[tuple[PlannedEffect, ...], tuple[Cancellation, ...]]:
+    def _plan(self, subject: Subject) -> tuple[tuple[PlannedEffect, ...], tuple[Cancellation, ...]]:
         planned: list[PlannedEffect] = []
         cancelled: list[Cancellation] = []
         for name in subject.chosen.actions if subject.chosen else ():
@@ -155,7 +153,7 @@ class Machine:
         return tuple(planned), tuple(cancelled)
 
     def _arrive(
-        self, before: Conversation, subject: _Subject, planned: tuple[PlannedEffect, ...]
+        self, before: Conversation, subject: Subject, planned: tuple[PlannedEffect, ...]
     ) -> Conversation:
         folded = subject.conversation
         begins = subject.state != before.state and self.graph.states[subject.state].awaits_delivery
@@ -169,7 +167,7 @@ class Machine:
             timers=self._timers(before, subject),
         )
 
-    def _timers(self, before: Conversation, subject: _Subject) -> tuple[tuple[str, datetime], ...]:
+    def _timers(self, before: Conversation, subject: Subject) -> tuple[tuple[str, datetime], ...]:
         running = dict(before.timers)
         # A timer that has gone off is over, even where no rule of the graph heard it.
         running.pop(subject.event.name, None)
