@@ -116,15 +116,12 @@ def _owner(record: str) -> str:
     return owner
 
 
-def unsealed(line: bytes) -> tuple[bytes, str] | None:
-    """Of a line that `sealed` made: the record without its last brace, and the hash.
+def unsealed(line: bytes) -> bytes | None:
+    """Of a line that `sealed` made: the raw record without its last brace.
 
-    Works on the raw text, because a record that is parsed and written again may differ. None if
-    the line does not end as such lines do.
+    It is cut out of the text, because a record that is parsed and written again may differ. None
+    if the line does not end as such lines do.
     """
     body = line[:-1].removesuffix(_LAST.encode())
-    start = len(body) - _SEAL_LENGTH
-    if line[-1:] != b"}" or body[start : start + 9] != b',"hash":"' or body[-1:] != b'"':
-        return None
-    seal = body[start + 9 : -1]
-    return (body[:start], seal.decode()) if seal.isalnum() and seal.isascii() else None
+    end = len(body) - _SEAL_LENGTH
+    return body[:end] if line[-1:] == b"}" and body[end : end + 9] == b',"hash":"' else None
