@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from datetime import timedelta
 from typing import Any
 
 from sms_fsm.diagram.order import in_document_order
@@ -11,6 +13,7 @@ from sms_fsm.diagram.view import Note, Overlay
 from sms_fsm.graph.model import (
     EffectType,
     EventType,
+    Mark,
     Migration,
     Policies,
     State,
@@ -31,101 +34,51 @@ def to_json(graph: StateGraph, overlay: Overlay | None = None) -> str:
         "version": graph.version,
         "title": graph.title,
         "behaviour_hash": graph.behaviour_hash,
-        "policies": _policies(graph.policies),
-        "states": [_state(state) for state in in_document_order(graph.states)],
-        "events": [_event(event) for event in in_document_order(graph.events)],
-        "effects": [_effect(effect) for effect in in_document_order(graph.effects)],
-        "timers": [_timer(timer) for timer in in_document_order(graph.timers)],
-        "transitions": [_transition(transition) for transition in graph.transitions],
-        "migrations": [_migration(migration) for migration in graph.migrations],
+        "policies": _record(graph.policies),
+        "states": _records(in_document_order(graph.states)),
+        "events": _records(in_document_order(graph.events)),
+        "effects": _records(in_document_order(graph.effects)),
+        "timers": _records(in_document_order(graph.timers)),
+        "transitions": _records(graph.transitions),
+        "migrations": _records(graph.migrations),
     }
     if overlay:
         document["overlay"] = _overlay(overlay)
     return json.dumps(document, indent=2) + "\n"
 
 
-def _policies(policies: Policies) -> dict[str, Any]:
-    return {
-        "isolation": policies.isolation,
-        "closed_conversation": policies.closed_conversation,
-        "retry_after": [wait.total_seconds() for wait in policies.retry_after],
-        "unknown_codes": policies.unknown_codes,
-        "poll_first": policies.poll_first.total_seconds(),
-        "poll_longest": policies.poll_longest.total_seconds(),
-    }
+_Part = EffectType | EventType | Migration | Note | Policies | State | Timer | Transition
 
 
-def _state(state: State) -> dict[str, Any]:
-    return {
-        "name": state.name,
-        "title": state.title,
-        "group": state.group,
-        "initial": state.initial,
-        "rest": state.rest,
-        "final": state.final,
-        "awaits_delivery": state.awaits_delivery,
-        "line": state.mark.line,
-    }
+def _records(parts: Iterable[_Part]) -> list[dict[str, Any]]:
+    return [_record(part) for part in parts]
 
 
-def _event(event: EventType) -> dict[str, Any]:
-    return {
-        "name": event.name,
-        "kind": event.kind,
-        "title": event.title,
-        "line": event.mark.line,
-    }
+def _record(part: _Part) -> dict[str, Any]:
+    """Every field by its name in the model, so that a new one cannot be forgotten here."""
+    named = {one.name: getattr(part, one.name) for one in fields(part)}
+    return dict(_entry(name, value) for name, value in named.items())
 
 
-def _effect(effect: EffectType) -> dict[str, Any]:
-    return {
-        "name": effect.name,
-        "title": effect.title,
-        "retry_for": effect.retry_for.total_seconds(),
-        "on_failure": effect.on_failure,
-        "line": effect.mark.line,
-    }
+def _entry(name: str, value: Any) -> tuple[str, Any]:
+    if isinstance(value, Mark):
+        return "line", value.line
+    return name, _plain(value)
 
 
-def _timer(timer: Timer) -> dict[str, Any]:
-    return {
-        "event": timer.event,
-        "after": timer.after.total_seconds(),
-        "states": list(timer.states),
-        "restarted_by": list(timer.restarted_by),
-        "line": timer.mark.line,
-    }
-
-
-def _transition(transition: Transition) -> dict[str, Any]:
-    return {
-        "id": transition.id,
-        "source": transition.source,
-        "event": transition.event,
-        "guards": list(transition.guards),
-        "target": transition.target,
-        "actions": list(transition.actions),
-        "line": transition.mark.line,
-    }
-
-
-def _migration(migration: Migration) -> dict[str, Any]:
-    return {
-        "from_version": migration.from_version,
-        "states": dict(sorted(migration.states.items())),
-        "line": migration.mark.line,
-    }
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return dict(sorted(value.items())) if isinstance(value, Mapping) else value
 
 
 def _overlay(overlay: Overlay) -> dict[str, Any]:
     return {
         "legend": list(overlay.legend),
-        "states": [{"name": name} | _note(note) for name, note in sorted(overlay.states.items())],
-        "moves": [move._asdict() | _note(note) for move, note in sorted(overlay.moves.items())],
-        "ghost_states": [_state(state) for state in overlay.ghost_states],
-        "ghost_transitions": [_transition(transition) for transition in overlay.ghost_transitions],
+        "states": [{"name": name} | _record(note) for name, note in sorted(overlay.states.items())],
+        "moves": [move._asdict() | _record(note) for move, note in sorted(overlay.moves.items())],
+        "ghost_states": _records(overlay.ghost_states),
+        "ghost_transitions": _records(overlay.ghost_transitions),
     }
-
-
-def _note(note: Note) -> dict[str, Any]:
-    return asdict(note)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+_TWO_DIGITS = 10
+
 
 def exactly(duration: timedelta) -> str:
     """A duration in its largest whole unit up to hours: ``72h``, ``15min``, ``90s``."""
@@ -24,4 +26,4 @@ def about(duration: timedelta) -> str:
 
 
 def _short(amount: float) -> str:
-    return f"{amount:.0f}" if amount >= 10 else f"{amount:.1f}".removesuffix(".0")  # noqa: PLR2004
+    return f"{amount:.0f}" if amount >= _TWO_DIGITS else f"{amount:.1f}".removesuffix(".0")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TypeAlias
 
 from sms_fsm.diagram.durations import exactly
@@ -40,7 +41,6 @@ def view_of(
     strands = _strands(sheet)
     inner = _inner(sheet) if internal else {}
     ids = _ids(sheet.states, strands)
-    lines = [t.line for t in strands] + [line for lines in inner.values() for line in lines]
     return DiagramView(
         id=graph.id,
         version=graph.version,
@@ -48,7 +48,7 @@ def view_of(
         fingerprint=graph.behaviour_hash[:12],
         groups=_groups(sheet, ids, inner),
         arrows=_arrows(strands, ids),
-        quiet=_quiet(graph, lines),
+        quiet=_quiet(graph, strands, inner),
         legend=sheet.overlay.legend,
     )
 
@@ -215,6 +215,9 @@ def _node(state: State, id_: str, inner: tuple[Line, ...], note: Note) -> Node:
     )
 
 
-def _quiet(graph: StateGraph, lines: Iterable[Line]) -> tuple[str, ...]:
+def _quiet(
+    graph: StateGraph, strands: Iterable[_Strand], inner: Mapping[str, tuple[Line, ...]]
+) -> tuple[str, ...]:
+    lines = chain((strand.line for strand in strands), *inner.values())
     shown = {event for line in lines for event in line.events}
     return tuple(e.name for e in in_document_order(graph.events) if e.name not in shown)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from hypothesis import given, settings
 from sms_fsm.diagram import DiagramError, render
 from sms_fsm.diagram.labels import clean
 from sms_fsm.errors import SmsFsmError
-from sms_fsm.graph import StateGraph
+from sms_fsm.graph import Policies, StateGraph
 
 from .diagram_graphs import HOSTILE, graphs, hostile_graph, life, shuffled
 
@@ -78,6 +79,7 @@ def test_json_tells_durations_in_seconds_and_the_whole_hash() -> None:
     assert read["timers"][0]["after"] == 72 * 3600
     assert read["policies"]["retry_after"] == [60, 300, 900]
     assert read["behaviour_hash"] == graph.behaviour_hash
+    assert set(read["policies"]) == {field.name for field in fields(Policies)}
 
 
 @pytest.mark.parametrize("form", READERS)
