@@ -6,7 +6,6 @@ There is no method that replaces participants: that orphans the conversation (gu
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -46,9 +45,15 @@ class CXoneClient:
         self, customer: str, status: str, *, timeout_seconds: float
     ) -> tuple[RemoteConversation, ...]:
         """Conversations with this customer address, oldest first."""
-        query = {"channel_type": "sms", "participant_address": customer, "status": status}
-        call = Call("findConversations", "GET", ("conversations",), query=query)
-        return self._answer(call, partial(payloads.conversations_of, customer), timeout_seconds)
+        call = Call(
+            "findConversations",
+            "GET",
+            ("conversations",),
+            query={"channel_type": "sms", "participant_address": customer, "status": status},
+        )
+        return self._answer(
+            call, lambda body: payloads.conversations_of(customer, body), timeout_seconds
+        )
 
     def get_conversation(
         self, conversation_id: str, *, timeout_seconds: float
@@ -60,33 +65,50 @@ class CXoneClient:
         self, new: NewConversation, *, timeout_seconds: float
     ) -> RemoteConversation:
         """Every call creates one more: a lost answer is ambiguous."""
-        body = payloads.conversation_request(new)
-        call = Call("createConversation", "POST", ("conversations",), json=body, creates=True)
+        call = Call(
+            "createConversation",
+            "POST",
+            ("conversations",),
+            json=payloads.conversation_request(new),
+            creates=True,
+        )
         return self._answer(call, payloads.conversation, timeout_seconds)
 
     def reactivate(
         self, conversation_id: str, routing: Routing, *, timeout_seconds: float
     ) -> RemoteConversation:
         """Make it active and not archived, with a fresh carrier route. May be repeated."""
-        body = payloads.reactivation_request(routing)
-        call = Call("updateConversation", "PUT", ("conversations", conversation_id), json=body)
+        call = Call(
+            "updateConversation",
+            "PUT",
+            ("conversations", conversation_id),
+            json=payloads.reactivation_request(routing),
+        )
         return self._answer(call, payloads.conversation, timeout_seconds)
 
     def update_routing(
         self, conversation_id: str, routing: Routing, *, timeout_seconds: float
     ) -> RemoteConversation:
         """Change queue, agent, skills or priority. May be repeated."""
-        path = ("conversations", conversation_id, "routing")
-        call = Call("updateRouting", "PUT", path, json=payloads.routing_request(routing))
+        call = Call(
+            "updateRouting",
+            "PUT",
+            ("conversations", conversation_id, "routing"),
+            json=payloads.routing_request(routing),
+        )
         return self._answer(call, payloads.conversation, timeout_seconds)
 
     def post_message(
         self, conversation_id: str, new: NewMessage, *, timeout_seconds: float
     ) -> RemoteMessage:
         """Every call posts one more: a lost answer is ambiguous."""
-        path = ("conversations", conversation_id, "messages")
-        body = payloads.message_request(new)
-        call = Call("postMessage", "POST", path, json=body, creates=True)
+        call = Call(
+            "postMessage",
+            "POST",
+            ("conversations", conversation_id, "messages"),
+            json=payloads.message_request(new),
+            creates=True,
+        )
         return self._answer(call, payloads.message, timeout_seconds)
 
     def list_messages(
@@ -100,8 +122,12 @@ class CXoneClient:
         self, conversation_id: str, *, timeout_seconds: float
     ) -> tuple[RemoteStatus, ...]:
         """The carriers' newest word on each outbound message."""
-        query = {"conversation_id": conversation_id, "direction": "outbound"}
-        call = Call("listDeliveryStatus", "GET", ("delivery-status",), query=query)
+        call = Call(
+            "listDeliveryStatus",
+            "GET",
+            ("delivery-status",),
+            query={"conversation_id": conversation_id, "direction": "outbound"},
+        )
         return self._answer(call, payloads.statuses, timeout_seconds)
 
     def scopes_missing(self, *, timeout_seconds: float = 10) -> tuple[str, ...]:
@@ -116,7 +142,7 @@ class CXoneClient:
         answer = self._sent(call, Deadline.after(timeout_seconds))
         if answer.kind != Kind.SUCCESS:
             raise refusal(call, answer, self._clock())
-        return translated(call, partial(read, answer.body), answer.status)
+        return translated(call, lambda: read(answer.body), answer.status)
 
     def _sent(self, call: Call, deadline: Deadline) -> Answer:
         """A 401 was not applied, so the call is repeated once, with another token."""

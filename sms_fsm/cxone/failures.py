@@ -112,8 +112,8 @@ def translated(call: Call, act: Callable[[], _T], status: int | None = None) -> 
     """What ``act`` gives. ``status`` is the answer's, where it has come to that.
 
     Raises:
-        CXoneError: what went wrong instead. It has no ``__context__``: foreign exceptions hold
-            URLs, headers and bodies.
+        CXoneError: what went wrong instead. It has no ``__context__`` and its frames no locals
+            worth hiding: foreign exceptions hold URLs, headers and bodies.
     """
     try:
         return act()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -102,7 +101,7 @@ class TokenIssuer:
         answer = self._transport.send(call, deadline)
         if answer.kind != Kind.SUCCESS:
             raise refusal(call, answer, self._clock())
-        return translated(call, partial(_grant, answer.body, asked_at), answer.status)
+        return translated(call, lambda: _grant(answer.body, asked_at), answer.status)
 
 
 def _refused(error: CXoneError) -> bool:

@@ -20,7 +20,6 @@ from sms_fsm.ports import (
     RemoteMessage,
     RemoteStatus,
 )
-from sms_fsm.sms import Encoding
 
 _Id = Annotated[str, Field(min_length=1)]
 _MOMENT = TypeAdapter(datetime)
@@ -57,15 +56,15 @@ def _customer(new: NewConversation) -> dict[str, Any]:
 def message_request(new: NewMessage) -> dict[str, Any]:
     """The body of postMessage.
 
-    GSM-7 is what the platform takes a text for by itself; only UTF-8 is declared (guide, edge
-    case 1).
+    The encoding is always declared: a text without one is taken as GSM-7 and cut at 160 septets
+    (wire contract, postMessage; guide, edge case 1).
     """
     return _given(
         direction=_direction(inbound=new.inbound),
         participant_id=new.participant_id,
         type="text",
         content={"text": new.text},
-        encoding=None if new.encoding is Encoding.GSM7 else "utf8",
+        encoding=new.encoding.value,
         metadata=_given(
             client_reference=new.client_reference,
             internal_note=None if new.inbound else new.internal_note,

@@ -1,4 +1,4 @@
-"""A client of a tenant that `responses` plays."""
+"""A client of a tenant that `responses` plays: with a token desk that behaves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import responses
 
 from sms_fsm.cxone import CXoneClient, connect
 
-from .tenant import HOST, TOKEN_URL, MovableClock, settings_for
+from .tenant import API, HOST, TOKEN_URL, MovableClock, settings_for
+from .token_desk import TokenDesk
 
 
 @pytest.fixture
@@ -18,13 +19,16 @@ def clock() -> MovableClock:
 
 
 @pytest.fixture
-def platform() -> Iterator[responses.RequestsMock]:
-    """Answers every token request; all else is up to the test."""
+def desk() -> TokenDesk:
+    return TokenDesk()
+
+
+@pytest.fixture
+def platform(desk: TokenDesk) -> Iterator[responses.RequestsMock]:
+    """Issues tokens and lists no delivery statuses; all else is up to the test."""
     with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.post(
-            TOKEN_URL,
-            json={"access_token": "canary-access", "token_type": "Bearer", "expires_in": 3600},
-        )
+        mock.add_callback(responses.POST, TOKEN_URL, desk)
+        mock.add_callback(responses.GET, f"{API}/delivery-status", desk.api)
         yield mock
 
 

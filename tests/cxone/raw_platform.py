@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from time import sleep
 
 Script = Callable[[socket.socket, bytes], None]
 """What a platform does with a request that it has read."""
@@ -64,6 +65,7 @@ class RawPlatform:
                 self._converse(connection)
                 return
             with self._context.wrap_socket(connection, server_side=True) as secured:
+                self._open.append(secured)
                 self._converse(secured)
 
     def _converse(self, connection: socket.socket) -> None:
@@ -112,16 +114,19 @@ def answering(body: bytes, status: str = "200 OK", *headers: str) -> Script:
     return lambda connection, _: connection.sendall(data)
 
 
-def dripping(data: bytes, seconds: float, stopped: Event) -> Script:
-    """One byte at a time."""
+class Drip:
+    """A script that sends one byte at a time; ``done`` tells whether it came to the end."""
 
-    def drip(connection: socket.socket, _: bytes) -> None:
-        for index in range(len(data)):
-            if stopped.wait(seconds):
-                return
-            connection.sendall(data[index : index + 1])
+    def __init__(self, data: bytes, seconds: float = 0.02) -> None:
+        self._data = data
+        self._seconds = seconds
+        self.done = False
 
-    return drip
+    def __call__(self, connection: socket.socket, _: bytes) -> None:
+        for index in range(len(self._data)):
+            connection.sendall(self._data[index : index + 1])
+            sleep(self._seconds)
+        self.done = True
 
 
 def resetting(data: bytes = b"") -> Script:

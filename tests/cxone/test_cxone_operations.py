@@ -34,7 +34,7 @@ def test_creation_follows_the_wire_file_and_carries_our_marks(
 
     request = sent(platform)
     assert operation_of(request) == "createConversation"
-    assert request.headers["Authorization"] == "Bearer canary-access"
+    assert request.headers["Authorization"] == "Bearer canary-access-1"
     assert body_of(request) == {
         "channel_type": "sms",
         "initiated_by": "customer",
@@ -204,7 +204,7 @@ def test_a_transfer_is_a_routing_update_with_what_was_asked_for_alone(
     }
 
 
-def test_a_gsm7_post_declares_no_encoding(
+def test_a_gsm7_post_declares_gsm7_because_it_would_be_cut_at_160_otherwise(
     client: CXoneClient, platform: responses.RequestsMock
 ) -> None:
     message = {"message_id": "msg-1", "conversation_id": "conv-1", "metadata": {}}
@@ -218,6 +218,7 @@ def test_a_gsm7_post_declares_no_encoding(
         "direction": "outbound",
         "type": "text",
         "content": {"text": "canary body"},
+        "encoding": "gsm7",
         "metadata": {
             "client_reference": "ref-2",
             "internal_note": False,
@@ -292,6 +293,7 @@ def test_delivery_is_read_from_the_delivery_status_endpoint(
         "segments": 2,
         "error_code": None,
     }
+    platform.remove(responses.GET, f"{API}/delivery-status")
     platform.get(f"{API}/delivery-status", json=[record])
 
     (status,) = client.delivery_statuses("conv-1", timeout_seconds=1)
@@ -328,6 +330,7 @@ def test_an_odd_timestamp_does_not_cost_the_carriers_word(
     moment: datetime | None,
 ) -> None:
     record = {"message_id": "m", "conversation_id": "c", "status": "sent", "timestamp": timestamp}
+    platform.remove(responses.GET, f"{API}/delivery-status")
     platform.get(f"{API}/delivery-status", json=[record])
 
     (status,) = client.delivery_statuses("c", timeout_seconds=1)
