@@ -240,12 +240,24 @@ def _died(conversation: Conversation, event: Event, _: Policies) -> Conversation
 
 
 def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversation:
-    """A text that was never taken waits again; one that was taken keeps its last word."""
+    """An operator's word: the text waits again, as if it had not failed."""
     message = conversation.message(event.message)
-    if message is None or message.taken or event.data["name"] != "PostMessage":
+    if message is None or event.data["name"] != "PostMessage":
         return conversation
-    waiting = replace(message, status=MessageStatus.QUEUED, settled=False, failed_in_spell=None)
-    return conversation.with_message(waiting)
+    again = message.taken and message.settled
+    recovered = message.failed_in_spell == conversation.spell
+    waiting = replace(
+        message,
+        settled=False,
+        exhausted=False,
+        failed_in_spell=None,
+        status=MessageStatus.QUEUED,
+    )
+    return replace(
+        conversation.with_message(_ranked(waiting)),
+        outstanding=conversation.outstanding + again,
+        spell_failed=conversation.spell_failed - recovered,
+    )
 
 
 def _with_part(message: Message, number: int, part: Part) -> Message:

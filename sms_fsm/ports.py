@@ -313,8 +313,8 @@ class UnitOfWork(Protocol):
         """
         ...
 
-    def step_back(self, effect: Effect) -> None:
-        """It goes when what was planned before it is done."""
+    def step_back(self, effect: Effect, *, failed: bool) -> None:
+        """It goes when what was planned before it is done; ``failed`` as for `defer`."""
         ...
 
     def bury(self, effect: Effect, reason: str, *, hold: bool) -> None:

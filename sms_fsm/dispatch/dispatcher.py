@@ -200,8 +200,8 @@ class Dispatcher:
         match outcome.then:
             case Finished():
                 uow.finish(effect)
-            case StepBack():
-                uow.step_back(effect)
+            case StepBack(failed):
+                uow.step_back(effect, failed=failed)
             case Again() as again:
                 uow.defer(
                     effect,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from sms_fsm import events
-from sms_fsm.dispatch.outcome import Again, Attempt, Finished, Outcome
+from sms_fsm.dispatch.outcome import Again, Attempt, Finished, Outcome, StepBack
 from sms_fsm.errors import CXoneError
 from sms_fsm.graph import ClosedPolicy
 from sms_fsm.logs import get_logger
@@ -103,10 +103,9 @@ _CONFLICTS_IN_A_ROW = 3
 
 def _conflict(attempt: Attempt, error: CXoneError) -> Outcome:
     """Reactivate and go on; when that does not help, not at once for ever."""
-    if attempt.effect.failures < _CONFLICTS_IN_A_ROW and attempt.effect.name != (
-        "ReactivateConversation"
-    ):
-        return archived(attempt, "conflict")
+    reactivating = attempt.effect.name == "ReactivateConversation"
+    if attempt.effect.failures < _CONFLICTS_IN_A_ROW and not reactivating:
+        return replace(archived(attempt, "conflict"), then=StepBack(failed=True))
     delayed = attempt.delayed(error)
     event = events.conversation_archived(attempt.now, source="conflict")
     return replace(delayed, events=(event, *delayed.events))
@@ -225,7 +224,9 @@ def _failed(attempt: Attempt, error: CXoneError) -> Outcome:
     """A lost creation is looked up at once, and again when it must have settled."""
     since = attempt.effect.unknown_since
     if not error.ambiguous:
-        if not error.retryable:
+        # What was found a moment ago may be closed or gone now: look again.
+        passing = error.retryable or error.operation == "updateConversation"
+        if not passing or error.status == 400:  # noqa: PLR2004 - the status is its own name
             return attempt.died(str(error))
         return attempt.delayed(error, unknown_since=since)
     lost = events.answer_lost(

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from sms_fsm import events
-from sms_fsm.conversation import Routing
+from sms_fsm.conversation import MessageStatus, Routing
 from sms_fsm.dispatch.opening import check_open, troubled
 from sms_fsm.dispatch.outcome import Again, Attempt, Finished, Outcome
 from sms_fsm.errors import CXoneError, InvalidMessage
@@ -78,7 +78,7 @@ def _reports(found: Iterable[RemoteStatus]) -> Iterator[Mapping[str, Any]]:
 def send_fallback(attempt: Attempt) -> Outcome:
     """Hand the text to the host's other channel; after a crash again, with the same key."""
     message, fallback = attempt.message, attempt.around.fallback
-    if message is None or message.settled:
+    if message is None or message.status is MessageStatus.DELIVERED:
         return Outcome(Finished())
     if attempt.opted_out:
         return attempt.withdrawn(message)

@@ -40,7 +40,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class StepBack:
-    """It goes when what was just planned before it is done."""
+    """It goes when what was just planned before it is done. ``failed`` counts a failure."""
+
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -410,15 +410,20 @@ class UnitOfWork:
             "unknown_since": unknown_since,
             "looked_up": looked_up,
             "interrupted": False,
-            "failures": effect.failures + 1 if failed else 0,
-            "started_at": effect.started_at if failed else None,
+            **_tally(effect, failed=failed),
         }
         self._set(effect, **values, **({"data": data} if data is not None else {}))
         self._keep_head(effect)
 
-    def step_back(self, effect: Effect) -> None:
+    def step_back(self, effect: Effect, *, failed: bool) -> None:
         """It waits behind what was planned before it, and goes as soon as that is done."""
-        self._set(effect, state=EffectState.QUEUED.value, reason=None, interrupted=False)
+        self._set(
+            effect,
+            state=EffectState.QUEUED.value,
+            reason=None,
+            interrupted=False,
+            **_tally(effect, failed=failed),
+        )
 
     def bury(self, effect: Effect, reason: str, *, hold: bool) -> None:
         """It gave up. ``hold`` keeps what is behind it waiting."""
@@ -588,6 +593,13 @@ def _profile(conversation: Conversation) -> dict[str, Any]:
         "name": conversation.name,
         "preferred_language": conversation.preferred_language,
     }
+
+
+def _tally(effect: Effect, *, failed: bool) -> dict[str, Any]:
+    """Failures in a row, and since when; anything else than a failure starts anew."""
+    if failed:
+        return {"failures": effect.failures + 1}
+    return {"failures": 0, "started_at": None}
 
 
 def _numbers(conversation: Conversation) -> dict[str, str]:

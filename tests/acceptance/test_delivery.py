@@ -372,3 +372,22 @@ def test_the_same_status_with_another_passing_code_changes_nothing(world: World)
     world.clock.forward(seconds=60)
     world.engine.drain()
     assert world.posted(identity) == ["hi", "Hello!", "Hello!"]
+
+
+def test_an_operator_can_give_a_dead_resend_another_go(world: World) -> None:
+    from sms_fsm.simulator import Fault
+
+    identity = world.opened()
+    message = world.replied(identity, key="k")
+    world.says(message, "failed", *TRANSIENT)
+    world.simulator.fault(Fault(operation="postMessage", kind="status", status=400))
+    world.clock.forward(seconds=60)
+    world.engine.drain()
+    assert world.state(identity) == "failed"
+    [dead] = world.engine.dead_letters()
+    world.engine.retry(dead.id)
+    world.engine.drain()
+    assert world.posted(identity) == ["hi", "Hello!", "Hello!"]
+    assert world.state(identity) == "awaiting_delivery"
+    world.says(world.message(identity, "k"), "delivered")
+    assert world.state(identity) == "delivered"
