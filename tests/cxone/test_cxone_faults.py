@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from dataclasses import dataclass
+from threading import Event
 
 import pytest
 
@@ -144,15 +145,19 @@ def test_nothing_is_sent_twice_by_itself() -> None:
 
 def test_a_kept_connection_that_the_platform_dropped_is_replaced_before_sending() -> None:
     good = answering(b"[]")
+    closed = Event()
 
     def once_a_connection(connection: socket.socket, request: bytes) -> None:
         good(connection, request)
         connection.close()
+        closed.set()
 
     with raw_platform(with_tokens(once_a_connection)) as platform:
         client = client_of(platform)
         for _ in range(5):
             assert CALLS["listMessages"](client, 2) == ()
+            assert closed.wait(5)
+            closed.clear()
 
 
 def test_a_kept_connection_that_dies_under_a_post_leaves_it_ambiguous() -> None:
