@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sms_fsm.cli import conversations, graphs
+from sms_fsm.cli.demo.command import demo
 from sms_fsm.cli.failures import Commands
 
 app = typer.Typer(
@@ -21,6 +22,7 @@ app = typer.Typer(
 _GRAPHS = "State graphs"
 _CONVERSATIONS = "Conversations"
 
+app.command("demo")(demo)
 app.command("check", rich_help_panel=_GRAPHS)(graphs.check)
 app.command("diagram", rich_help_panel=_GRAPHS)(graphs.diagram)
 app.command("diff", rich_help_panel=_GRAPHS)(graphs.compare)

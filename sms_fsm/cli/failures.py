@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import typer
@@ -20,6 +21,8 @@ class Commands(TyperGroup):
     """The root of all commands: every error of sms_fsm ends here."""
 
     def invoke(self, ctx: Any) -> Any:
+        # What commands have to say they print themselves; `work` and its like set up log lines.
+        logging.getLogger("sms_fsm").addHandler(logging.NullHandler())
         try:
             return super().invoke(ctx)
         except SmsFsmError as error:

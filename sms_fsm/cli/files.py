@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO, TextIO
 
 from sms_fsm.cli.failures import CommandError
 
@@ -19,8 +19,6 @@ def failing_clearly(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise CommandError(f"{path}: {error.strerror or type(error).__name__}") from None
-    except UnicodeError:
-        raise CommandError(f"{path}: this is not UTF-8") from None
 
 
 def write_file(path: Path, data: bytes) -> None:
@@ -45,11 +43,11 @@ def written(path: Path) -> Iterator[TextIO]:
 
 
 @contextmanager
-def read(path: Path) -> Iterator[TextIO]:
-    """A text file to read from.
+def read(path: Path) -> Iterator[BinaryIO]:
+    """A file to read bytes from.
 
     Raises:
         CommandError: it cannot be read.
     """
-    with failing_clearly(path), path.open(encoding="utf-8") as file:
+    with failing_clearly(path), path.open("rb") as file:
         yield file

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
-import orjson
-
 from sms_fsm.cli.files import read
 from sms_fsm.diagram import Dwell, Overlay, heat_overlay, path_overlay
 from sms_fsm.errors import LogError, UnknownConversation
 from sms_fsm.graph import StateGraph, load_graph_text
 from sms_fsm.registry import Registry
+from sms_fsm.replay import LogProblem, bounded_lines, read_log
+from sms_fsm.replay.reading import Entry
 from sms_fsm.store import Queries
 
 
@@ -48,10 +48,10 @@ def log_overlay(graph: StateGraph, log: Path) -> Overlay:
 
     Raises:
         CommandError: the file cannot be read.
-        LogError: names the first line that is no event.
+        LogError: names the first line that was touched or is no event.
     """
     with read(log) as file:
-        moves = list(_moves(file))
+        moves = list(_moves(bounded_lines(file)))
     counts = Counter((move.source, move.target, move.event) for move in moves)
     return heat_overlay(graph, counts, _dwells(moves))
 
@@ -66,21 +66,14 @@ class _Move(NamedTuple):
     at: datetime
 
 
-def _moves(lines: Iterable[str]) -> Iterator[_Move]:
-    for number, line in enumerate(lines, 1):
-        try:
-            record = orjson.loads(line)
-            if "graph" in record and "conversation" not in record:
-                continue
-            yield _Move(
-                conversation=str(record["conversation"]),
-                source=str(record["source"]),
-                target=str(record["target"]),
-                event=str(record["name"]),
-                at=datetime.fromisoformat(record["at"]),
-            )
-        except (ValueError, KeyError, TypeError):
-            raise LogError(number, "this is no event of an exported log") from None
+def _moves(lines: Iterable[bytes]) -> Iterator[_Move]:
+    for item in read_log(lines):
+        if isinstance(item, LogProblem):
+            raise LogError(item.line, item.reason)
+        if isinstance(item, Entry):
+            record = item.record
+            names = (record["conversation"], record["source"], record["target"], record["name"])
+            yield _Move(*names, at=datetime.fromisoformat(record["at"]))
 
 
 def _dwells(moves: Iterable[_Move]) -> dict[str, Dwell]:
