@@ -7,6 +7,7 @@ from sms_fsm.graph.loader import (
     default_graph_text,
     load_graph_file,
     load_graph_text,
+    load_stored_graph,
 )
 from sms_fsm.graph.migration import check_migration
 from sms_fsm.graph.model import (
@@ -54,4 +55,5 @@ __all__ = [
     "diff",
     "load_graph_file",
     "load_graph_text",
+    "load_stored_graph",
 ]

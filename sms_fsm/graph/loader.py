@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -39,6 +40,17 @@ def load_graph_text(text: str, names: Names, file: str = "<graph>") -> StateGrap
     return _load(text, names, file)
 
 
+def load_stored_graph(text: str, names: Names, file: str) -> StateGraph:
+    """The graph of a document that an earlier release accepted and that conversations run on.
+
+    Events that the engine learned since may be missing from it: a new release strands nobody.
+
+    Raises:
+        GraphError: the graph cannot be used any more, since names are gone that it refers to.
+    """
+    return _load(text, names, file, forgiven=(Code.UNDECLARED_EVENT,))
+
+
 def check_file(path: Path, names: Names) -> tuple[Problem, ...]:
     """Every error and warning of a file's graph, in the document's order."""
     return _examine(path, names, str(path))[1]
@@ -68,9 +80,11 @@ def default_graph_text() -> str:
     return source.read_text(encoding="utf-8")
 
 
-def _load(source: str | Path, names: Names, file: str) -> StateGraph:
+def _load(
+    source: str | Path, names: Names, file: str, forgiven: Collection[str] = ()
+) -> StateGraph:
     graph, problems = _examine(source, names, file)
-    errors = [problem for problem in problems if problem.severity == "error"]
+    errors = [p for p in problems if p.severity == "error" and p.code not in forgiven]
     if errors or graph is None:
         raise GraphError(errors)
     return replace(graph, behaviour_hash=behaviour_hash(graph))

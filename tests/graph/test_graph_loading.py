@@ -1,5 +1,6 @@
 """A document becomes a graph, or all that is wrong with it is said at once."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sms_fsm.graph import (
     default_graph_text,
     load_graph_file,
     load_graph_text,
+    load_stored_graph,
 )
 
 ALWAYS = ("MessageReceived", "ReplyRequested", "ConversationInitiated", "TransferRequested")
@@ -327,3 +329,17 @@ def test_in_a_wheel_the_shipped_graph_lies_inside_the_package(
     (tmp_path / "sms_fsm" / "states.yaml").write_text("graph: packaged\n", encoding="utf-8")
     monkeypatch.setattr(loader_module, "files", lambda name: tmp_path / name)
     assert default_graph_text() == "graph: packaged\n"
+
+
+def test_a_stored_graph_still_loads_when_the_engine_learned_new_events() -> None:
+    newer = replace(SMALL_NAMES, events=SMALL_NAMES.events | {"Invented"})
+    with pytest.raises(GraphError, match="Invented"):
+        load_graph_text(SMALL, newer)
+    stored = load_stored_graph(SMALL, newer, "<stored version 2>")
+    assert stored.behaviour_hash == load_graph_text(SMALL, SMALL_NAMES).behaviour_hash
+
+
+def test_a_stored_graph_whose_names_are_gone_cannot_be_used() -> None:
+    poorer = replace(SMALL_NAMES, actions={})
+    with pytest.raises(GraphError, match="G204"):
+        load_stored_graph(SMALL, poorer, "<stored version 2>")
