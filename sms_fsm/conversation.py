@@ -7,12 +7,13 @@ in the graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
 from sms_fsm.delivery import Outcome
+from sms_fsm.values import evolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,10 @@ class Turn(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
+# What follows is copied several times in every step; `evolve` is fast because it has no slots.
+
+
+@dataclass(frozen=True)
 class Attempt:
     """One post of a part that CXone took.
 
@@ -119,7 +123,7 @@ class Attempt:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Part:
     """A slice of a text that is one post to CXone.
 
@@ -162,7 +166,7 @@ class Part:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """A text of a conversation.
 
@@ -247,7 +251,7 @@ class Message:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Conversation:
     """One customer with one business number.
 
@@ -296,12 +300,15 @@ class Conversation:
 
     def message(self, seq: int | None) -> Message | None:
         """The loaded message with this number, if any."""
-        return next((message for message in self.messages if message.seq == seq), None)
+        for message in self.messages:
+            if message.seq == seq:
+                return message
+        return None
 
     def with_message(self, message: Message) -> Conversation:
         """The same with this message new or replaced."""
-        others = tuple(other for other in self.messages if other.seq != message.seq)
-        return replace(self, messages=(*others, message))
+        others = [other for other in self.messages if other.seq != message.seq]
+        return evolve(self, messages=(*others, message))
 
     @property
     def timer_due_at(self) -> datetime | None:
@@ -333,7 +340,7 @@ class Conversation:
                 (name, datetime.fromisoformat(due)) for name, due in data["timers"].items()
             ),
         }
-        return replace(self, **changes)
+        return evolve(self, **changes)
 
 
 def _instant(text: str | None) -> datetime | None:

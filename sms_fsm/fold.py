@@ -7,7 +7,6 @@ delivery is final. Events that mean nothing for the data are simply absent here.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from sms_fsm.conversation import (
@@ -23,6 +22,7 @@ from sms_fsm.conversation import (
 from sms_fsm.delivery import Outcome, Retryable
 from sms_fsm.events import Event
 from sms_fsm.graph import Policies, UnknownCodes
+from sms_fsm.values import evolve
 
 _RANK = {Outcome.UNKNOWN: 0, Outcome.PENDING: 0, Outcome.FAILED: 1, Outcome.DELIVERED: 2}
 _SILENT_STATUSES = frozenset({"queued", "accepted"})
@@ -33,11 +33,11 @@ def fold(conversation: Conversation, event: Event, policies: Policies) -> Conver
 
     Every message of the result has ``turn`` set only if this event decided something about it.
     """
-    calm = replace(
-        conversation, messages=tuple(replace(m, turn=None) for m in conversation.messages)
-    )
+    if any(message.turn is not None for message in conversation.messages):
+        calm = tuple(evolve(message, turn=None) for message in conversation.messages)
+        conversation = evolve(conversation, messages=calm)
     change = _CHANGES.get(event.name)
-    return change(calm, event, policies) if change else calm
+    return change(conversation, event, policies) if change else conversation
 
 
 def _text_taken_in(conversation: Conversation, event: Event, _: Policies) -> Conversation:
@@ -78,7 +78,7 @@ def _given_up(conversation: Conversation, event: Event, _: Policies) -> Conversa
 
 def _opened(conversation: Conversation, event: Event, _: Policies) -> Conversation:
     data = event.data
-    return replace(
+    return evolve(
         conversation,
         conversation_id=data["conversation_id"],
         routing=Routing.from_data(data["routing"]),
@@ -90,7 +90,7 @@ def _opened(conversation: Conversation, event: Event, _: Policies) -> Conversati
 
 
 def _reactivated(conversation: Conversation, event: Event, _: Policies) -> Conversation:
-    return replace(
+    return evolve(
         conversation,
         carrier_profile=event.data["carrier_profile"] or conversation.carrier_profile,
         opening=False,
@@ -99,18 +99,18 @@ def _reactivated(conversation: Conversation, event: Event, _: Policies) -> Conve
 
 
 def _closed(conversation: Conversation, _: Event, __: Policies) -> Conversation:
-    return replace(conversation, opening=False, participant_id=None)
+    return evolve(conversation, opening=False, participant_id=None)
 
 
 def _routing_updated(conversation: Conversation, event: Event, _: Policies) -> Conversation:
     routing = conversation.routing.updated(Routing.from_data(event.data["routing"]))
-    return replace(conversation, routing=routing, contacted_at=event.at)
+    return evolve(conversation, routing=routing, contacted_at=event.at)
 
 
 def _assigned(conversation: Conversation, event: Event, _: Policies) -> Conversation:
     data = event.data
     named = Routing(queue_id=data["queue_id"], agent_id=data["agent_id"])
-    return replace(
+    return evolve(
         conversation,
         participant_id=data["participant_id"],
         routing=conversation.routing.updated(named),
@@ -124,10 +124,10 @@ def _posted(conversation: Conversation, event: Event, _: Policies) -> Conversati
         return conversation
     part = message.parts[data["part"]]
     attempt = Attempt(reference=data["reference"], message_id=data["message_id"])
-    part = replace(part, attempts=(*part.attempts, attempt), retry_at=None)
+    part = evolve(part, attempts=(*part.attempts, attempt), retry_at=None)
     begins = message.outbound and not message.taken and not message.settled
-    message = _ranked(_with_part(replace(message, taken=True), data["part"], part))
-    return replace(
+    message = _ranked(_with_part(evolve(message, taken=True), data["part"], part))
+    return evolve(
         conversation.with_message(message),
         outstanding=conversation.outstanding + begins,
         contacted_at=event.at,
@@ -145,7 +145,7 @@ def _reported(conversation: Conversation, event: Event, policies: Policies) -> C
     if all(part.delivered for part in message.parts):
         return _settle(conversation, message, Turn.DELIVERED)
     if part.delivered:
-        return conversation.with_message(_with_part(message, number, replace(part, retry_at=None)))
+        return conversation.with_message(_with_part(message, number, evolve(part, retry_at=None)))
     if failed_now and not message.settled and not message.exhausted:
         return _judge_failure(conversation, message, event, policies)
     return conversation.with_message(message)
@@ -160,7 +160,7 @@ def _with_word(part: Part, data: Mapping[str, Any]) -> tuple[Part, bool]:
     outcome = Outcome(data["outcome"])
     better = _RANK[outcome] > _RANK[attempt.outcome]
     failed = outcome is Outcome.FAILED and (better or data["revised"])
-    attempt = replace(
+    attempt = evolve(
         attempt,
         outcome=outcome if better else attempt.outcome,
         seen=attempt.seen if data["revised"] else (*attempt.seen, data["status"]),
@@ -168,7 +168,7 @@ def _with_word(part: Part, data: Mapping[str, Any]) -> tuple[Part, bool]:
     )
     attempts = (*part.attempts[:index], attempt, *part.attempts[index + 1 :])
     newest = index == len(part.attempts) - 1
-    return replace(part, attempts=attempts), failed and newest
+    return evolve(part, attempts=attempts), failed and newest
 
 
 def _judge_failure(
@@ -181,8 +181,8 @@ def _judge_failure(
         if part.retry_at is not None:
             return conversation.with_message(message)
         retry_at = event.at + policies.retry_after[part.failures - 1]
-        message = _with_part(message, number, replace(part, retry_at=retry_at))
-        return conversation.with_message(replace(message, turn=Turn.RETRY))
+        message = _with_part(message, number, evolve(part, retry_at=retry_at))
+        return conversation.with_message(evolve(message, turn=Turn.RETRY))
     return _exhaust(conversation, message, fallback=event.data["fallback"])
 
 
@@ -194,13 +194,13 @@ def _retryable(event: Event, policies: Policies) -> bool:
 
 
 def _exhaust(conversation: Conversation, message: Message, *, fallback: bool) -> Conversation:
-    message = replace(
+    message = evolve(
         message,
         exhausted=True,
-        parts=tuple(replace(part, retry_at=None) for part in message.parts),
+        parts=tuple(evolve(part, retry_at=None) for part in message.parts),
     )
     if fallback:
-        return conversation.with_message(replace(message, turn=Turn.FALLBACK))
+        return conversation.with_message(evolve(message, turn=Turn.FALLBACK))
     return _settle(conversation, message, Turn.FAILED)
 
 
@@ -213,15 +213,15 @@ def _settle(conversation: Conversation, message: Message, turn: Turn) -> Convers
         failures -= 1
     if not delivered and ended:
         failures += 1
-    message = replace(
+    message = evolve(
         message,
         settled=True,
         status=MessageStatus.DELIVERED if delivered else MessageStatus.FAILED,
         failed_in_spell=conversation.spell if not delivered and ended else None,
-        parts=tuple(replace(part, retry_at=None) for part in message.parts),
+        parts=tuple(evolve(part, retry_at=None) for part in message.parts),
         turn=turn,
     )
-    return replace(
+    return evolve(
         conversation.with_message(message),
         outstanding=conversation.outstanding - ended,
         spell_failed=failures,
@@ -236,7 +236,7 @@ def _died(conversation: Conversation, event: Event, _: Policies) -> Conversation
         return _exhaust(conversation, message, fallback=event.data["fallback"])
     if message.outbound:
         return _settle(conversation, message, Turn.FAILED)
-    return conversation.with_message(replace(message, status=MessageStatus.FAILED))
+    return conversation.with_message(evolve(message, status=MessageStatus.FAILED))
 
 
 def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversation:
@@ -246,14 +246,14 @@ def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversat
         return conversation
     again = message.taken and message.settled
     recovered = message.failed_in_spell == conversation.spell
-    waiting = replace(
+    waiting = evolve(
         message,
         settled=False,
         exhausted=False,
         failed_in_spell=None,
         status=MessageStatus.QUEUED,
     )
-    return replace(
+    return evolve(
         conversation.with_message(_ranked(waiting)),
         outstanding=conversation.outstanding + again,
         spell_failed=conversation.spell_failed - recovered,
@@ -262,7 +262,7 @@ def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversat
 
 def _with_part(message: Message, number: int, part: Part) -> Message:
     parts = (*message.parts[:number], part, *message.parts[number + 1 :])
-    return replace(message, parts=parts)
+    return evolve(message, parts=parts)
 
 
 def _ranked(message: Message) -> Message:
@@ -272,7 +272,7 @@ def _ranked(message: Message) -> Message:
     attempts = [attempt for part in message.parts for attempt in part.attempts]
     spoken = any(set(attempt.seen) - _SILENT_STATUSES for attempt in attempts)
     reached = MessageStatus.SENT if spoken else MessageStatus.ACCEPTED
-    return replace(message, status=reached if attempts else message.status)
+    return evolve(message, status=reached if attempts else message.status)
 
 
 _CHANGES: dict[str, Callable[[Conversation, Event, Policies], Conversation]] = {

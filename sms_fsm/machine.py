@@ -8,7 +8,7 @@ machine gets callables only, because it would import and call dotted names found
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from sms_fsm.events import Event
 from sms_fsm.fold import fold
 from sms_fsm.graph import EventKind, StateGraph, Transition
 from sms_fsm.guards import Guard
+from sms_fsm.values import evolve
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Machine:
         return Step(
             event=subject.event,
             before=conversation,
-            after=replace(conversation, seq=conversation.seq + 1),
+            after=evolve(conversation, seq=conversation.seq + 1),
             transition=None,
             asked=tuple(subject.asked),
             planned=(),
@@ -157,7 +158,7 @@ class Machine:
     ) -> Conversation:
         folded = subject.conversation
         begins = subject.state != before.state and self.graph.states[subject.state].awaits_delivery
-        return replace(
+        return evolve(
             folded,
             seq=before.seq + 1,
             state=subject.state,
