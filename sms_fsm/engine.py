@@ -38,6 +38,7 @@ from sms_fsm.webhook import Ingress, WebhookReply
 
 _CONNECTIONS_BESIDE_WORKERS = 4
 _LARGEST_PAGE = 1000
+_PROGRESS_EVERY = 1000
 
 
 class Engine:
@@ -370,15 +371,21 @@ def export_log(
     *,
     conversation: str | None = None,
     since: datetime | None = None,
+    on_progress: Callable[[int], None] | None = None,
 ) -> int:
-    """Graph documents first, then every event by conversation and number; gives the events."""
+    """Graph documents first, then every event by conversation and number; gives the events.
+
+    ``on_progress`` hears how many were written, now and then.
+    """
     for identity, version, behaviour_hash, document in queries.graphs():
         graph = {"id": identity, "version": version, "hash": behaviour_hash, "document": document}
         file.write(orjson.dumps({"graph": graph}).decode() + "\n")
     count = 0
-    for line in sealed_lines(queries.log(conversation=conversation, since=since)):
+    lines = sealed_lines(queries.log(conversation=conversation, since=since))
+    for count, line in enumerate(lines, 1):
         file.write(line + "\n")
-        count += 1
+        if on_progress is not None and count % _PROGRESS_EVERY == 0:
+            on_progress(count)
     return count
 
 

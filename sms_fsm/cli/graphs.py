@@ -20,13 +20,13 @@ from sms_fsm.cli.stores import reading
 from sms_fsm.cli.terminal import json_document, note, printable, stdout, table
 from sms_fsm.config import Settings
 from sms_fsm.diagram import FORMATS, Overlay, render
+from sms_fsm.engine import load_graph
 from sms_fsm.errors import Problem
 from sms_fsm.graph import (
     Change,
     StateGraph,
     check_file,
     check_text,
-    default_graph,
     default_graph_text,
     diff,
     load_graph_file,
@@ -42,7 +42,7 @@ def check(graph: GraphArgument = None, format_: OutputFormat = Format.TEXT) -> N
     Each problem is one line, [bold]file:line:column: code message[/]. Exit code 1 if one of them
     is an error; warnings alone are 0.
     """
-    problems = _problems(_chosen(graph))
+    problems = _problems(Settings.from_env(graph=graph).graph)
     errors = [problem for problem in problems if problem.severity == "error"]
     if format_ is Format.JSON:
         json_document({"ok": not errors, "problems": [asdict(problem) for problem in problems]})
@@ -123,12 +123,7 @@ def loaded(graph: Path | None) -> StateGraph:
     Raises:
         GraphError: everything that is wrong with it.
     """
-    path, names = _chosen(graph), Registry().names
-    return load_graph_file(path, names) if path else default_graph(names)
-
-
-def _chosen(graph: Path | None) -> Path | None:
-    return graph or Settings.from_env().graph
+    return load_graph(Settings.from_env(graph=graph), Registry())
 
 
 # check

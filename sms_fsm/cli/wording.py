@@ -62,7 +62,7 @@ def _reported(data: Mapping[str, Any], texts: Texts) -> str:
     codes = f" ({', '.join(dict.fromkeys(data['codes']))})" if failed else ""
     again = ", the same word with another code" if data["revised"] else ""
     asked = ", when asked" if data["source"] == "poll" else ""
-    return f"the carrier says of {subject(texts, data)}: {data['status']}{codes}{again}{asked}"
+    return f"carrier on {subject(texts, data)}: {data['status']}{codes}{again}{asked}"
 
 
 def _assigned(data: Mapping[str, Any], _: Texts) -> str:
@@ -137,6 +137,19 @@ def _retried(data: Mapping[str, Any], _: Texts) -> str:
     return f"an operator gave {data['name']} another go"
 
 
+def _opted_out(data: Mapping[str, Any], _: Texts) -> str:
+    by = "a keyword" if data["source"] == "keyword" else "their carrier"
+    return f"the customer wants no more texts, says {by}"
+
+
+def _opted_in(_: Mapping[str, Any], __: Texts) -> str:
+    return "the customer wants texts again"
+
+
+def _withdrawn(data: Mapping[str, Any], texts: Texts) -> str:
+    return f"{subject(texts, data)} was not sent: the customer had opted out"
+
+
 def _idle(_: Mapping[str, Any], __: Texts) -> str:
     return "nobody wrote for long"
 
@@ -170,6 +183,9 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], Texts], str]] = {
     "EffectDelayed": _delayed,
     "EffectDied": _died,
     "EffectRetried": _retried,
+    "CustomerOptedOut": _opted_out,
+    "CustomerOptedIn": _opted_in,
+    "MessageWithdrawn": _withdrawn,
     "IdleElapsed": _idle,
     "RetryDue": _retry_due,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -215,6 +215,16 @@ class Queries:
             ]
 
         return self._database.read(figures)
+
+    def durability(self) -> Mapping[str, str]:
+        """The Postgres settings that a promise of durability rests on; none of SQLite."""
+        if self._database.is_sqlite:
+            return {}
+        settings = ("fsync", "full_page_writes", "synchronous_commit")
+        query = select(*(func.current_setting(name) for name in settings))
+        return self._database.read(
+            lambda connection: dict(zip(settings, connection.execute(query).one(), strict=True))
+        )
 
     def graphs(self) -> Sequence[tuple[str, int, str, str]]:
         """Id, version, behaviour hash and document of every graph that was ever used."""
