@@ -15,6 +15,7 @@ from sms_fsm.cxone.calls import Answer, Call
 from sms_fsm.cxone.deadline import Deadline
 from sms_fsm.cxone.failures import TooLarge, out_of_time, translated
 from sms_fsm.cxone.wire import PunctualAdapter
+from sms_fsm.failpoints import reach
 from sms_fsm.ports import StoredToken
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
@@ -47,10 +48,12 @@ class Transport:
         Raises:
             CXoneError: there was none, or none that can be read, by the deadline.
         """
+        reach("call.before", call.operation)
         if not deadline.rest:
             raise out_of_time(call)
         began = monotonic()
         answer = translated(call, lambda: self._exchanged(call, deadline, token))
+        reach("call.after", call.operation)
         _log.debug(
             "cxone.call",
             operation=call.operation,
@@ -70,6 +73,7 @@ class Transport:
             allow_redirects=False,
             timeout=Timeout(total=deadline.wait),  # type: ignore[arg-type]  # handed on to urllib3 as it is
         ) as response:
+            reach("call.answered", call.operation)
             return Answer(
                 response.status_code,
                 _body(response),

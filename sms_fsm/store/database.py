@@ -21,6 +21,7 @@ from tenacity import (
 )
 
 from sms_fsm.errors import SettingsError, StoreUnavailable
+from sms_fsm.failpoints import reach
 
 LOCK_WAIT_SECONDS = 10.0
 """How long a call waits, in real time, for others to be done with what it needs."""
@@ -72,7 +73,10 @@ class Database:
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
         with self._single_writer(), translated(), self.engine.begin() as connection:
-            return work(connection)
+            result = work(connection)
+            reach("commit.before")
+        reach("commit.after")
+        return result
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one consistent view; it must not write.
