@@ -39,6 +39,12 @@ class Event:
         return number if isinstance(number, int) else None
 
 
+COMMANDS = frozenset(
+    {"ReplyRequested", "ConversationInitiated", "TransferRequested", "ArchiveRequested"}
+)
+"""Events that a host asks for; a graph that has no rule for one refuses it."""
+
+
 def digest(*parts: str) -> str:
     """SHA-256 of the parts, each with its length before it, as lower-case hex."""
     hasher = hashlib.sha256()

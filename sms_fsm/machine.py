@@ -19,9 +19,9 @@ from transitions import Machine as TransitionsMachine
 from sms_fsm.actions import Action
 from sms_fsm.conversation import Conversation
 from sms_fsm.effects import Cancellation, Lane, PlannedEffect
-from sms_fsm.events import Event
+from sms_fsm.events import COMMANDS, Event
 from sms_fsm.fold import fold
-from sms_fsm.graph import EventKind, StateGraph, Transition
+from sms_fsm.graph import StateGraph, Transition
 from sms_fsm.guards import Guard
 from sms_fsm.values import evolve
 
@@ -104,7 +104,7 @@ class Machine:
         folded = fold(conversation, event, self.graph.policies)
         subject = Subject(folded, event)
         self._fire(subject)
-        if subject.chosen is None and self._is_command(event):
+        if subject.chosen is None and event.name in COMMANDS:
             return self._refusal(conversation, subject)
         planned, cancelled = self._plan(subject)
         after = self._arrive(conversation, subject, planned)
@@ -124,10 +124,6 @@ class Machine:
         # `transitions` raises for an event that a state does not know; a fact must not be refused.
         if trigger is not None and subject.state in trigger.transitions:
             trigger.trigger(subject)
-
-    def _is_command(self, event: Event) -> bool:
-        declared = self.graph.events.get(event.name)
-        return declared is not None and declared.kind is EventKind.COMMAND
 
     def _refusal(self, conversation: Conversation, subject: Subject) -> Step:
         return Step(

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sms_fsm.conversation import Conversation
 from sms_fsm.errors import GraphError, Problem
-from sms_fsm.graph import StateGraph, load_graph_text
+from sms_fsm.graph import StateGraph, load_stored_graph
 from sms_fsm.machine import Machine
 from sms_fsm.registry import Registry
 
@@ -54,4 +54,4 @@ class Machines:
             reason = f"no graph with behaviour hash {behaviour_hash[:12]} is in the store"
             raise GraphError([Problem("unknown-version", reason)])
         version, text = document
-        return load_graph_text(text, self._registry.names, file=f"<stored version {version}>")
+        return load_stored_graph(text, self._registry.names, file=f"<stored version {version}>")

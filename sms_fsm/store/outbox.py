@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, literal, or_, sele
 from sms_fsm.effects import Effect, EffectState
 from sms_fsm.store.columns import Instant
 from sms_fsm.store.rows import effect_from
-from sms_fsm.store.unit_of_work import CONVERSATION, OUTBOX
+from sms_fsm.store.statements import CONVERSATION, OUTBOX
 
 
 def claim(

@@ -15,12 +15,12 @@ from sms_fsm.effects import Effect, EffectState
 from sms_fsm.log import LoggedEvent, logged_event
 from sms_fsm.store.columns import Instant
 from sms_fsm.store.database import Database
-from sms_fsm.store.repository import GRAPH_VERSION
 from sms_fsm.store.rows import conversation_from, effect_from, message_from
-from sms_fsm.store.unit_of_work import (
+from sms_fsm.store.statements import (
     CARRIER_COUNT,
     CONVERSATION,
     EVENT,
+    GRAPH_VERSION,
     MESSAGE,
     OUTBOX,
     POST,

@@ -15,10 +15,8 @@ from sms_fsm.ports import Subject
 from sms_fsm.store import outbox
 from sms_fsm.store.database import Database
 from sms_fsm.store.rows import conversation_from, message_from
-from sms_fsm.store.tables import GraphVersionRow
-from sms_fsm.store.unit_of_work import CONVERSATION, MESSAGE, UnitOfWork
-
-GRAPH_VERSION = GraphVersionRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+from sms_fsm.store.statements import CONVERSATION, GRAPH_VERSION, MESSAGE
+from sms_fsm.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
 

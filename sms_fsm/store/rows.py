@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Row
 
 from sms_fsm.conversation import Conversation, Message
 from sms_fsm.effects import Effect, EffectState
+from sms_fsm.store.statements import LOCKED_COLUMNS
 
 
 def conversation_from(row: Row[Any]) -> Conversation:
@@ -28,7 +32,31 @@ def conversation_from(row: Row[Any]) -> Conversation:
     return bare.with_data(row.data)
 
 
-def message_from(row: Row[Any]) -> Message:
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A conversation as a transaction locks it, with what only the store knows of it."""
+
+    conversation: Conversation
+    lane_head: str | None
+    log_hash: str
+    state_since: datetime
+
+
+def locked_conversation(row: tuple[Any, ...]) -> Locked:
+    """From the driver's row of `sms_fsm.store.statements.LOCKED_COLUMNS`."""
+    columns = dict(zip(LOCKED_COLUMNS, row, strict=True))
+    data, profile = orjson.loads(columns.pop("data")), orjson.loads(columns.pop("profile"))
+    lane_head, log_hash = columns.pop("lane_head"), columns.pop("log_hash")
+    since = columns.pop("state_since")
+    return Locked(
+        conversation=Conversation(**columns, **profile).with_data(data),
+        lane_head=lane_head,
+        log_hash=log_hash,
+        state_since=since if isinstance(since, datetime) else datetime.fromisoformat(since),
+    )
+
+
+def message_from(row: Row[*tuple[Any, ...]]) -> Message:
     """A text, with its body where the row has it."""
     body = getattr(row, "body", None)
     return Message.from_data(row.seq, row.data, None if body is None else body.decode())

@@ -8,11 +8,12 @@ finishes it lets the next one go in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, delete, func, insert, or_, select, update
+import orjson
+from sqlalchemy import Connection, and_, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert_postgres
 from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
 
@@ -22,31 +23,15 @@ from sms_fsm.events import digest
 from sms_fsm.log import chained, log_record
 from sms_fsm.machine import Step
 from sms_fsm.ports import Known, Post
-from sms_fsm.store.rows import conversation_from, effect_from, message_from
-from sms_fsm.store.tables import (
-    CarrierCountRow,
-    ConversationRow,
-    EventRow,
-    InboxRow,
-    MessageRow,
-    OptOutRow,
-    OutboxRow,
-    ParkedRow,
-    PostRow,
-)
-
-CONVERSATION = ConversationRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-MESSAGE = MessageRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-POST = PostRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-EVENT = EventRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-INBOX = InboxRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-OUTBOX = OutboxRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-OPT_OUT = OptOutRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-PARKED = ParkedRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
-CARRIER_COUNT = CarrierCountRow.__table__  # type: ignore[attr-defined]  # SQLModel adds it
+from sms_fsm.store import statements as sql
+from sms_fsm.store.buffer import Buffer
+from sms_fsm.store.driver import Driver
+from sms_fsm.store.rows import effect_from, locked_conversation
+from sms_fsm.store.statements import CONVERSATION, INBOX, OPT_OUT, OUTBOX, PARKED
 
 # An event plans far fewer effects than this; positions of two events never mix.
 _POSITIONS_AN_EVENT = 64
+_COUNT_SHARDS = 16
 
 _UNFINISHED = (
     EffectState.QUEUED.value,
@@ -60,16 +45,17 @@ _NOT_BEGUN = (EffectState.QUEUED.value, EffectState.PENDING.value)
 class _Held:
     """What the transaction knows of a conversation that it locked.
 
-    ``stored_head`` is what the row says of ``lane_head``; ``released`` is the effect that this
-    transaction took out of the lane's head; ``advancing`` means that the lane needs a new head.
+    ``released`` is the effect that this transaction took out of the lane's head; ``advancing``
+    means that the lane needs a new head; ``changed`` that the row is to be written.
     """
 
+    conversation: Conversation
     lane_head: str | None
-    stored_head: str | None
     log_hash: str
-    state: str
+    state_since: datetime | None = None
     released: str | None = None
     advancing: bool = False
+    changed: bool = False
 
 
 class UnitOfWork:
@@ -77,16 +63,23 @@ class UnitOfWork:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._driver = Driver(connection)
+        self._buffer = Buffer()
         self._held: dict[str, _Held] = {}
-        postgres = connection.dialect.name == "postgresql"
-        self._upsert: Any = upsert_postgres if postgres else upsert_sqlite
+        self._pairs: dict[tuple[str, str, str], str] = {}
+        self._messages: dict[tuple[str, int], Message] = {}
+        self._upsert: Any = upsert_postgres if self._driver.is_postgres else upsert_sqlite
 
     # Inbox
 
     def known(self, key: str, now: datetime) -> Known | None:
         """What was taken in under this key, unless its time is over."""
-        row = self._connection.execute(_KNOWN, {"key": key, "now": now}).first()
-        return None if row is None else Known(row.digest, row.conversation, row.seq)
+        fresh = self._buffer.keys.get(key)
+        if fresh is not None:
+            return Known(fresh["digest"], fresh["conversation"], fresh["seq"])
+        values = {"key": key, "now": self._driver.instant(now)}
+        row = self._driver.first(sql.KNOWN, values)
+        return None if row is None else Known(*row)
 
     def remember(
         self,
@@ -99,53 +92,62 @@ class UnitOfWork:
         expires_at: datetime | None = None,
     ) -> None:
         """Take a key in; two transactions that do so at once conflict, and one runs again."""
-        values = {
+        self._buffer.keys[key] = {
             "key": key,
             "digest": digest,
             "conversation": conversation,
             "seq": seq,
-            "expires_at": expires_at,
+            "expires_at": self._driver.instant(expires_at),
+            "now": self._driver.instant(now),
         }
-        self._connection.execute(delete(INBOX).where(INBOX.c.key == key, INBOX.c.expires_at <= now))
-        self._connection.execute(insert(INBOX), values)
 
     # Conversations
 
     def lock(self, conversation: str) -> Conversation | None:
-        """The conversation, held by this transaction until it ends."""
-        row = self._connection.execute(_LOCK, {"id": conversation}).first()
+        """The conversation without its texts, held until the transaction ends."""
+        held = self._held.get(conversation)
+        if held is not None:
+            return held.conversation
+        row = self._driver.first(sql.LOCK, {"id": conversation})
         return None if row is None else self._hold(row)
 
     def lock_pair(self, customer: str, business: str, isolation: str) -> Conversation | None:
-        """The one conversation of this pair, held by this transaction until it ends."""
-        pair = {"customer": customer, "business": business, "isolation": isolation}
-        row = self._connection.execute(_LOCK_PAIR, pair).first()
+        """The one conversation of this pair, held until the transaction ends."""
+        pair = (customer, business, isolation)
+        if pair in self._pairs:
+            return self._held[self._pairs[pair]].conversation
+        values = {"customer": customer, "business": business, "isolation": isolation}
+        row = self._driver.first(sql.LOCK_PAIR, values)
         return None if row is None else self._hold(row)
 
     def create(self, conversation: Conversation, now: datetime) -> Conversation:
         """A new conversation; another transaction that creates the same pair conflicts."""
-        values = {
+        moment = self._driver.instant(now)
+        self._buffer.new_conversations[conversation.id] = {
             "id": conversation.id,
             "customer": conversation.customer,
             "business": conversation.business,
             "isolation": conversation.isolation,
             "external_customer_id": conversation.external_customer_id,
-            "profile": _profile(conversation),
+            "profile": _json(_profile(conversation)),
+            "conversation_id": None,
             "state": conversation.state,
             "graph_version": conversation.graph_version,
             "graph_hash": conversation.graph_hash,
-            "data": conversation.to_data(),
-            "state_since": now,
-            "created_at": now,
             "seq": 0,
+            "data": _json(conversation.to_data()),
+            "lane_head": None,
             "log_hash": "",
+            "timer_due_at": None,
+            "state_since": moment,
+            "created_at": moment,
         }
-        self._connection.execute(insert(CONVERSATION), values)
-        self._held[conversation.id] = _Held(None, None, "", conversation.state)
-        return conversation
+        return self._keep(conversation, _Held(conversation, None, "", now))
 
     def introduce(self, conversation: Conversation) -> None:
         """Store what the customer newly told of themselves."""
+        self._flush()
+        self._held[conversation.id].conversation = conversation
         self._connection.execute(
             update(CONVERSATION)
             .where(CONVERSATION.c.id == conversation.id)
@@ -157,6 +159,7 @@ class UnitOfWork:
 
     def with_conversation_id(self, conversation_id: str) -> str | None:
         """The engine's id of the conversation that holds this CXone conversation."""
+        self._flush()
         found: str | None = self._connection.execute(
             select(CONVERSATION.c.id).where(CONVERSATION.c.conversation_id == conversation_id)
         ).scalar()
@@ -164,6 +167,7 @@ class UnitOfWork:
 
     def held_by_others(self, conversation: str, conversation_ids: Iterable[str]) -> frozenset[str]:
         """Those CXone conversations that another pair holds."""
+        self._flush()
         rows = self._connection.execute(
             select(CONVERSATION.c.conversation_id).where(
                 CONVERSATION.c.conversation_id.in_(list(conversation_ids)),
@@ -174,18 +178,25 @@ class UnitOfWork:
 
     def message(self, conversation: str, seq: int, *, text: bool = False) -> Message | None:
         """One text of a conversation, with its body if asked for."""
-        columns = [MESSAGE.c.seq, MESSAGE.c.data, *([MESSAGE.c.body] if text else [])]
-        row = self._connection.execute(
-            select(*columns).where(MESSAGE.c.conversation == conversation, MESSAGE.c.seq == seq)
-        ).first()
-        return None if row is None else message_from(row)
+        known = self._messages.get((conversation, seq))
+        if known is not None and not text:
+            return known
+        values = {"conversation": conversation, "seq": seq}
+        row = self._driver.first(sql.MESSAGE_BY_SEQ, values)
+        if row is None:
+            return None
+        data, body = row
+        message = Message.from_data(seq, orjson.loads(data), body.decode() if text else None)
+        self._messages[conversation, seq] = message
+        return message
 
     def post(self, message_id: str) -> Post | None:
         """Where a CXone message id belongs, if the engine posted it."""
-        row = self._connection.execute(_POST, {"message_id": message_id}).first()
-        if row is None:
-            return None
-        return Post(row.conversation, row.message, row.part, row.conversation_id)
+        for fresh in self._buffer.posts:
+            if fresh["message_id"] == message_id:
+                return Post(*(fresh[name] for name in _POST_FIELDS))
+        row = self._driver.first(sql.POST_BY_MESSAGE_ID, {"message_id": message_id})
+        return None if row is None else Post(*row)
 
     # Steps
 
@@ -195,109 +206,98 @@ class UnitOfWork:
         ``text`` is the body of the message that the event brought.
         """
         held = self._held[step.after.id]
-        self._cancel(step)
+        for cancellation in step.cancelled:
+            self._withdraw(held, cancellation)
         for number, planned in enumerate(step.planned):
             self._plan(step, number, planned, held)
         self._append_event(step, held)
-        self._save_conversation(step, held)
         self._save_messages(step, text)
+        if step.after.state != held.conversation.state:
+            held.state_since = step.event.at
+        held.conversation = replace(step.after, messages=())
+        held.changed = True
 
     def _append_event(self, step: Step, held: _Held) -> None:
         record = log_record(step)
         held.log_hash = chained(held.log_hash, record)
-        self._connection.execute(
-            insert(EVENT),
+        self._buffer.events.append(
             {
                 "conversation": step.after.id,
                 "seq": step.after.seq,
-                "at": step.event.at,
+                "at": self._driver.instant(step.event.at),
                 "record": record,
                 "hash": held.log_hash,
-            },
+            }
         )
-
-    def _save_conversation(self, step: Step, held: _Held) -> None:
-        after = step.after
-        values: dict[str, Any] = {
-            "state": after.state,
-            "seq": after.seq,
-            "conversation_id": after.conversation_id,
-            "graph_version": after.graph_version,
-            "graph_hash": after.graph_hash,
-            "data": after.to_data(),
-            "timer_due_at": after.timer_due_at,
-            "lane_head": held.lane_head,
-            "log_hash": held.log_hash,
-        }
-        if after.state != held.state:
-            values["state_since"] = step.event.at
-            held.state = after.state
-        held.stored_head = held.lane_head
-        self._connection.execute(update(CONVERSATION).where(CONVERSATION.c.id == after.id), values)
 
     def _save_messages(self, step: Step, text: str | None) -> None:
         before = {message.seq: message for message in step.before.messages}
         for message in step.after.messages:
-            old = before.get(message.seq)
-            if old is None:
-                self._connection.execute(
-                    insert(MESSAGE),
-                    {
-                        "conversation": step.after.id,
-                        "seq": message.seq,
-                        "data": message.to_data(),
-                        "body": None if text is None else text.encode(),
-                    },
-                )
-            elif old != message:
-                self._connection.execute(
-                    update(MESSAGE)
-                    .where(MESSAGE.c.conversation == step.after.id, MESSAGE.c.seq == message.seq)
-                    .values(data=message.to_data())
-                )
+            key = (step.after.id, message.seq)
+            if before.get(message.seq) == message:
+                continue
+            self._messages[key] = replace(message, turn=None)
+            data = _json(message.to_data())
+            fresh = self._buffer.new_messages.get(key)
+            if fresh is not None:
+                fresh["data"] = data
+            elif message.seq in before:
+                self._buffer.changed_messages[key] = {
+                    "key": step.after.id,
+                    "number": message.seq,
+                    "data": data,
+                }
+            else:
+                self._buffer.new_messages[key] = {
+                    "conversation": step.after.id,
+                    "seq": message.seq,
+                    "data": data,
+                    "body": None if text is None else text.encode(),
+                }
 
     def logged(self, conversation: str, seq: int) -> str:
         """The log record of one event."""
+        self._flush()
         record: str = self._connection.execute(
-            select(EVENT.c.record).where(EVENT.c.conversation == conversation, EVENT.c.seq == seq)
+            select(sql.EVENT.c.record).where(
+                sql.EVENT.c.conversation == conversation, sql.EVENT.c.seq == seq
+            )
         ).scalar_one()
         return record
 
     def register_post(self, step: Step) -> None:
         """Remember the CXone message id that a `MessagePosted` event brought."""
         data = step.event.data
-        values = {
-            "conversation": step.after.id,
-            "conversation_id": step.after.conversation_id,
-            "message": data["message"],
-            "part": data["part"],
-        }
-        statement = self._upsert(POST).values(message_id=data["message_id"], **values)
-        self._connection.execute(
-            statement.on_conflict_do_update(index_elements=["message_id"], set_=values)
+        self._buffer.posts.append(
+            {
+                "message_id": data["message_id"],
+                "conversation_id": step.after.conversation_id,
+                "conversation": step.after.id,
+                "message": data["message"],
+                "part": data["part"],
+            }
         )
 
     def _plan(self, step: Step, number: int, planned: PlannedEffect, held: _Held) -> None:
         identity = effect_id(step.after.id, step.after.seq, number)
         state, position = self._place(step, number, planned, held, identity)
-        self._connection.execute(
-            insert(OUTBOX),
+        self._buffer.effects.append(
             {
                 "id": identity,
                 "conversation": step.after.id,
                 "name": planned.name,
                 "state": state.value,
                 "position": position,
-                "data": planned.data,
+                "data": _json(planned.data),
                 "message": planned.message,
                 "timer": planned.timer,
-                "due_at": step.event.at + planned.due_in,
+                "due_at": self._driver.instant(step.event.at + planned.due_in),
                 "token": 0,
                 "attempts": 0,
                 "failures": 0,
                 "looked_up": False,
                 "interrupted": False,
-            },
+            }
         )
 
     def _place(
@@ -308,6 +308,7 @@ class UnitOfWork:
             return EffectState.PENDING, None
         position = step.after.seq * _POSITIONS_AN_EVENT + number
         if planned.lane is Lane.FRONT:
+            self._flush()
             position = self._front(step.after.id, position)
             self._make_way(held)
         if held.advancing or held.lane_head is not None:
@@ -336,29 +337,23 @@ class UnitOfWork:
         if moved is not None:
             held.lane_head = None
 
-    def _cancel(self, step: Step) -> None:
-        held = self._held[step.after.id]
-        for cancellation in step.cancelled:
-            gone = self._withdraw(step.after.id, cancellation)
-            if held.lane_head in gone:
-                held.lane_head = None
-                held.advancing = True
-
-    def _withdraw(self, conversation: str, cancellation: Cancellation) -> frozenset[str]:
+    def _withdraw(self, held: _Held, cancellation: Cancellation) -> None:
+        self._flush()
         condition = and_(
-            OUTBOX.c.conversation == conversation,
+            OUTBOX.c.conversation == held.conversation.id,
             OUTBOX.c.name.in_(cancellation.names),
             OUTBOX.c.state.in_(_NOT_BEGUN),
         )
         if cancellation.message is not None:
             condition = and_(condition, OUTBOX.c.message == cancellation.message)
-        rows = self._connection.execute(
+        gone = self._connection.execute(
             update(OUTBOX)
             .where(condition)
             .values(state=EffectState.CANCELLED.value)
             .returning(OUTBOX.c.id)
         )
-        return frozenset(rows.scalars())
+        if held.lane_head in frozenset(gone.scalars()):
+            held.lane_head, held.advancing = None, True
 
     # The outbox, for whoever carries an effect out
 
@@ -368,16 +363,8 @@ class UnitOfWork:
         Its conversation must be locked. A stale fencing token means that another worker took
         over: nothing of what this one found may be written.
         """
-        found = self._connection.execute(
-            select(OUTBOX.c.id)
-            .where(
-                OUTBOX.c.id == effect.id,
-                OUTBOX.c.token == effect.token,
-                OUTBOX.c.state == EffectState.LEASED.value,
-            )
-            .with_for_update()
-        ).scalar()
-        if found is None:
+        values = {"id": effect.id, "token": effect.token}
+        if self._driver.first(sql.TAKE_BACK, values) is None:
             return False
         held = self._held[effect.conversation]
         if held.lane_head == effect.id:
@@ -385,8 +372,8 @@ class UnitOfWork:
         return True
 
     def finish(self, effect: Effect) -> None:
-        """It was carried out."""
-        self._set(effect, state=EffectState.DONE.value, reason=None)
+        """It was carried out, or is no longer wanted."""
+        self._driver.run(sql.FINISH, [{"key": effect.id}])
 
     def defer(
         self,
@@ -467,36 +454,43 @@ class UnitOfWork:
         ).first()
         return None if row is None else effect_from(row)
 
-    def complete(self) -> None:
-        """Let the next effect of each lane go; the last thing before the commit."""
-        for conversation, held in self._held.items():
-            if held.advancing:
-                self._advance(conversation, held)
-            if held.lane_head != held.stored_head:
-                self._connection.execute(
-                    update(CONVERSATION)
-                    .where(CONVERSATION.c.id == conversation)
-                    .values(lane_head=held.lane_head)
-                )
+    # The end
 
-    def _advance(self, conversation: str, held: _Held) -> None:
-        next_in_lane = (
-            select(OUTBOX.c.id)
-            .where(
-                OUTBOX.c.conversation == conversation,
-                OUTBOX.c.state == EffectState.QUEUED.value,
-            )
-            .order_by(OUTBOX.c.position)
-            .limit(1)
-            .scalar_subquery()
-        )
-        held.lane_head = self._connection.execute(
-            update(OUTBOX)
-            .where(OUTBOX.c.id == next_in_lane)
-            .values(state=EffectState.PENDING.value)
-            .returning(OUTBOX.c.id)
-        ).scalar()
+    def complete(self) -> None:
+        """Write what is left, and let the next effect of each lane go; the last thing to do."""
+        self._flush()
+        for held in self._held.values():
+            if held.advancing:
+                self._advance(held)
+        rows = [self._row(held) for held in self._held.values() if held.changed]
+        if rows:
+            self._driver.run(sql.UPDATE_CONVERSATION, rows)
+        self._buffer.flush_counts(self._driver)
+
+    def _flush(self) -> None:
+        self._buffer.flush(self._driver)
+
+    def _advance(self, held: _Held) -> None:
+        next_in_lane = self._driver.first(sql.ADVANCE, {"conversation": held.conversation.id})
+        held.lane_head = None if next_in_lane is None else next_in_lane[0]
         held.advancing = False
+        held.changed = True
+
+    def _row(self, held: _Held) -> dict[str, Any]:
+        conversation = held.conversation
+        return {
+            "key": conversation.id,
+            "state": conversation.state,
+            "seq": conversation.seq,
+            "conversation_id": conversation.conversation_id,
+            "graph_version": conversation.graph_version,
+            "graph_hash": conversation.graph_hash,
+            "data": _json(conversation.to_data()),
+            "timer_due_at": self._driver.instant(conversation.timer_due_at),
+            "lane_head": held.lane_head,
+            "log_hash": held.log_hash,
+            "state_since": self._driver.instant(held.state_since),
+        }
 
     # Callbacks
 
@@ -521,29 +515,24 @@ class UnitOfWork:
 
     def unpark(self, about: str) -> tuple[Mapping[str, Any], ...]:
         """The callbacks kept for this, in order of arrival; they are gone afterwards."""
+        if self._driver.first(sql.IS_PARKED, {"about": about}) is None:
+            return ()
         rows = self._connection.execute(
             delete(PARKED).where(PARKED.c.about == about).returning(PARKED.c.number, PARKED.c.data)
         ).all()
         return tuple(row.data for row in sorted(rows, key=lambda row: row.number))
 
     def count(self, profile: str | None, kind: str, conversation: str) -> None:
-        """One more of this kind for a carrier profile."""
-        shard = sum(conversation.encode()) % 16
-        statement = self._upsert(CARRIER_COUNT).values(
-            profile=profile or "unknown", kind=kind, shard=shard, count=1
-        )
-        self._connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=["profile", "kind", "shard"],
-                set_={"count": CARRIER_COUNT.c.count + 1},
-            )
-        )
+        """One more of this kind for a carrier profile; sharded, so that writers do not queue."""
+        shard = sum(conversation.encode()) % _COUNT_SHARDS
+        key = (profile or "unknown", kind, shard)
+        self._buffer.counts[key] = self._buffer.counts.get(key, 0) + 1
 
     # Opting out
 
     def opted_out(self, conversation: Conversation) -> bool:
         """Whether the customer wants no texts from this business number."""
-        return self._connection.execute(_OPTED_OUT, _numbers(conversation)).first() is not None
+        return self._driver.first(sql.OPTED_OUT, _numbers(conversation)) is not None
 
     def opt_out(self, conversation: Conversation, source: str, now: datetime) -> bool:
         """Mark the customer; False if that was so already."""
@@ -568,6 +557,8 @@ class UnitOfWork:
         ).scalar()
         return taken is not None
 
+    # Housekeeping
+
     def forget(self, now: datetime, *, limit: int) -> int:
         """Remove keys and parked callbacks whose time is over, at most ``limit`` of each."""
         keys = select(INBOX.c.key).where(INBOX.c.expires_at <= now).limit(limit)
@@ -582,10 +573,26 @@ class UnitOfWork:
         ).all()
         return len(gone) + len(gone_words)
 
-    def _hold(self, row: Row[Any]) -> Conversation:
-        # A transaction that locks twice must keep what it has decided since.
-        self._held.setdefault(row.id, _Held(row.lane_head, row.lane_head, row.log_hash, row.state))
-        return conversation_from(row)
+    def _hold(self, row: tuple[Any, ...]) -> Conversation:
+        locked = locked_conversation(row)
+        known = self._held.get(locked.conversation.id)
+        if known is not None:
+            return known.conversation
+        held = _Held(locked.conversation, locked.lane_head, locked.log_hash, locked.state_since)
+        return self._keep(locked.conversation, held)
+
+    def _keep(self, conversation: Conversation, held: _Held) -> Conversation:
+        self._held[conversation.id] = held
+        pair = (conversation.customer, conversation.business, conversation.isolation)
+        self._pairs[pair] = conversation.id
+        return conversation
+
+
+_POST_FIELDS = ("conversation", "message", "part", "conversation_id")
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return orjson.dumps(value).decode()
 
 
 def _profile(conversation: Conversation) -> dict[str, Any]:
@@ -604,23 +611,3 @@ def _tally(effect: Effect, *, failed: bool) -> dict[str, Any]:
 
 def _numbers(conversation: Conversation) -> dict[str, str]:
     return {"customer": conversation.customer, "business": conversation.business}
-
-
-_OPTED_OUT = select(OPT_OUT.c.customer).where(
-    OPT_OUT.c.customer == bindparam("customer"), OPT_OUT.c.business == bindparam("business")
-)
-_KNOWN = select(INBOX.c.digest, INBOX.c.conversation, INBOX.c.seq).where(
-    INBOX.c.key == bindparam("key"),
-    or_(INBOX.c.expires_at.is_(None), INBOX.c.expires_at > bindparam("now")),
-)
-_LOCK = select(CONVERSATION).where(CONVERSATION.c.id == bindparam("id")).with_for_update()
-_LOCK_PAIR = (
-    select(CONVERSATION)
-    .where(
-        CONVERSATION.c.customer == bindparam("customer"),
-        CONVERSATION.c.business == bindparam("business"),
-        CONVERSATION.c.isolation == bindparam("isolation"),
-    )
-    .with_for_update()
-)
-_POST = select(POST).where(POST.c.message_id == bindparam("message_id"))

@@ -1,0 +1,238 @@
+"""The statements of the hot path, each built once from the tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Table, bindparam, insert, or_, select, update
+
+from sms_fsm.store.driver import Insert, Statement
+from sms_fsm.store.tables import (
+    CarrierCountRow,
+    ConversationRow,
+    EventRow,
+    GraphVersionRow,
+    InboxRow,
+    MessageRow,
+    OptOutRow,
+    OutboxRow,
+    ParkedRow,
+    PostRow,
+)
+
+
+def _table(model: Any) -> Table:
+    table: Table = model.__table__
+    return table
+
+
+CONVERSATION = _table(ConversationRow)
+MESSAGE = _table(MessageRow)
+POST = _table(PostRow)
+EVENT = _table(EventRow)
+INBOX = _table(InboxRow)
+OUTBOX = _table(OutboxRow)
+OPT_OUT = _table(OptOutRow)
+PARKED = _table(ParkedRow)
+CARRIER_COUNT = _table(CarrierCountRow)
+GRAPH_VERSION = _table(GraphVersionRow)
+
+LOCKED_COLUMNS = (
+    "id",
+    "customer",
+    "business",
+    "isolation",
+    "external_customer_id",
+    "profile",
+    "state",
+    "graph_version",
+    "graph_hash",
+    "seq",
+    "data",
+    "lane_head",
+    "log_hash",
+    "state_since",
+)
+"""What is read of a conversation that is locked, in this order."""
+
+_LOCKED = [CONVERSATION.c[name] for name in LOCKED_COLUMNS]
+
+LOCK = Statement(
+    lambda _: select(*_LOCKED).where(CONVERSATION.c.id == bindparam("id")).with_for_update()
+)
+LOCK_PAIR = Statement(
+    lambda _: (
+        select(*_LOCKED)
+        .where(
+            CONVERSATION.c.customer == bindparam("customer"),
+            CONVERSATION.c.business == bindparam("business"),
+            CONVERSATION.c.isolation == bindparam("isolation"),
+        )
+        .with_for_update()
+    )
+)
+INSERT_CONVERSATION = Statement(
+    lambda _: insert(CONVERSATION).values(
+        {column: bindparam(column.name) for column in CONVERSATION.c}
+    )
+)
+UPDATE_CONVERSATION = Statement(
+    lambda _: (
+        update(CONVERSATION)
+        .where(CONVERSATION.c.id == bindparam("key"))
+        .values(
+            {
+                CONVERSATION.c[name]: bindparam(name)
+                for name in (
+                    "state",
+                    "seq",
+                    "conversation_id",
+                    "graph_version",
+                    "graph_hash",
+                    "data",
+                    "timer_due_at",
+                    "lane_head",
+                    "log_hash",
+                    "state_since",
+                )
+            }
+        )
+    )
+)
+KNOWN = Statement(
+    lambda _: select(INBOX.c.digest, INBOX.c.conversation, INBOX.c.seq).where(
+        INBOX.c.key == bindparam("key"),
+        or_(INBOX.c.expires_at.is_(None), INBOX.c.expires_at > bindparam("now")),
+    )
+)
+
+
+def _remember(insert_into: Insert) -> Any:
+    """An expired key is taken over; a living one is left alone, and not counted as changed."""
+    statement = insert_into(INBOX).values({column: bindparam(column.name) for column in INBOX.c})
+    return statement.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            name: statement.excluded[name]
+            for name in ("digest", "conversation", "seq", "expires_at")
+        },
+        where=INBOX.c.expires_at <= bindparam("now"),
+    )
+
+
+REMEMBER = Statement(_remember)
+MESSAGE_BY_SEQ = Statement(
+    lambda _: select(MESSAGE.c.data, MESSAGE.c.body).where(
+        MESSAGE.c.conversation == bindparam("conversation"), MESSAGE.c.seq == bindparam("seq")
+    )
+)
+INSERT_MESSAGE = Statement(
+    lambda _: insert(MESSAGE).values({column: bindparam(column.name) for column in MESSAGE.c})
+)
+UPDATE_MESSAGE = Statement(
+    lambda _: (
+        update(MESSAGE)
+        .where(MESSAGE.c.conversation == bindparam("key"), MESSAGE.c.seq == bindparam("number"))
+        .values({MESSAGE.c["data"]: bindparam("data")})
+    )
+)
+INSERT_EVENT = Statement(
+    lambda _: insert(EVENT).values({column: bindparam(column.name) for column in EVENT.c})
+)
+_PLANNED = (
+    "id",
+    "conversation",
+    "name",
+    "state",
+    "position",
+    "data",
+    "message",
+    "timer",
+    "due_at",
+    "token",
+    "attempts",
+    "failures",
+    "looked_up",
+    "interrupted",
+)
+INSERT_EFFECT = Statement(
+    lambda _: insert(OUTBOX).values({OUTBOX.c[name]: bindparam(name) for name in _PLANNED})
+)
+POST_BY_MESSAGE_ID = Statement(
+    lambda _: select(
+        POST.c.conversation, POST.c.message, POST.c.part, POST.c.conversation_id
+    ).where(POST.c.message_id == bindparam("message_id"))
+)
+
+
+def _register_post(insert_into: Insert) -> Any:
+    """A platform that gives one id twice means the newer post."""
+    statement = insert_into(POST).values({column: bindparam(column.name) for column in POST.c})
+    return statement.on_conflict_do_update(
+        index_elements=["message_id"],
+        set_={
+            name: statement.excluded[name]
+            for name in ("conversation_id", "conversation", "message", "part")
+        },
+    )
+
+
+REGISTER_POST = Statement(_register_post)
+IS_PARKED = Statement(
+    lambda _: select(PARKED.c.about).where(PARKED.c.about == bindparam("about")).limit(1)
+)
+OPTED_OUT = Statement(
+    lambda _: select(OPT_OUT.c.customer).where(
+        OPT_OUT.c.customer == bindparam("customer"), OPT_OUT.c.business == bindparam("business")
+    )
+)
+
+
+def _count(insert_into: Insert) -> Any:
+    statement = insert_into(CARRIER_COUNT).values(
+        {column: bindparam(column.name) for column in CARRIER_COUNT.c}
+    )
+    return statement.on_conflict_do_update(
+        index_elements=["profile", "kind", "shard"],
+        set_={"count": CARRIER_COUNT.c.count + statement.excluded["count"]},
+    )
+
+
+COUNT = Statement(_count)
+TAKE_BACK = Statement(
+    lambda _: (
+        select(OUTBOX.c.id)
+        .where(
+            OUTBOX.c.id == bindparam("id"),
+            OUTBOX.c.token == bindparam("token"),
+            OUTBOX.c.state == "leased",
+        )
+        .with_for_update()
+    )
+)
+FINISH = Statement(
+    lambda _: (
+        update(OUTBOX)
+        .where(OUTBOX.c.id == bindparam("key"))
+        .values(state="done", reason=None, lease_until=None)
+    )
+)
+ADVANCE = Statement(
+    lambda _: (
+        update(OUTBOX)
+        .where(
+            OUTBOX.c.id
+            == (
+                select(OUTBOX.c.id)
+                .where(
+                    OUTBOX.c.conversation == bindparam("conversation"), OUTBOX.c.state == "queued"
+                )
+                .order_by(OUTBOX.c.position)
+                .limit(1)
+                .scalar_subquery()
+            )
+        )
+        .values(state="pending")
+        .returning(OUTBOX.c.id)
+    )
+)
