@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import (
     Retrying,
@@ -28,6 +28,7 @@ LOCK_WAIT_SECONDS = 10.0
 
 _SERIALIZATION_FAILURE = "40001"
 _DEADLOCK_DETECTED = "40P01"
+_MET_ANOTHER = (_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED)
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ class Database:
         return result
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._single_writer(), translated(), self.engine.begin() as connection:
+        with self._single_writer(), translated(self.engine), self.engine.begin() as connection:
             result = work(connection)
             reach("commit.before")
         reach("commit.after")
@@ -85,7 +86,7 @@ class Database:
             StoreUnavailable: the store cannot be reached.
         """
         try:
-            with translated(), self.engine.connect() as connection:
+            with translated(self.engine), self.engine.connect() as connection:
                 options = {"isolation_level": "REPEATABLE READ"} if not self.is_sqlite else {}
                 reading = connection.execution_options(read_only=True, **options)
                 with reading.begin():
@@ -183,22 +184,30 @@ def _switch_to_wal(connection: sqlite3.Connection, lock_wait_seconds: float) -> 
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Database errors as `Conflict` (run it again) or `StoreUnavailable` (it cannot be)."""
+def translated(engine: Engine) -> Iterator[None]:
+    """Database errors as `Conflict` (run it again) or `StoreUnavailable` (it cannot be).
+
+    The driver's own errors count too: the hot path runs on its cursor.
+    """
+    driver = engine.dialect.loaded_dbapi
     try:
         yield
-    except IntegrityError:
-        raise Conflict from None
-    except OperationalError as error:
-        if getattr(error.orig, "sqlstate", None) in (_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED):
+    except (DBAPIError, driver.Error) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        if _is_conflict(original, driver):
             raise Conflict from None
-        raise StoreUnavailable(_short(error)) from None
-    except (DBAPIError, PoolTimeout) as error:
-        raise StoreUnavailable(_short(error)) from None
+        raise StoreUnavailable(_short(original)) from None
+    except PoolTimeout:
+        raise StoreUnavailable("the store is busy: call again") from None
 
 
-def _short(error: SQLAlchemyError) -> str:
+def _is_conflict(error: BaseException | None, driver: Any) -> bool:
+    """Another transaction was faster, or stood in the way."""
+    state = getattr(error, "sqlstate", None)
+    return isinstance(error, driver.IntegrityError) or state in _MET_ANOTHER
+
+
+def _short(error: BaseException | None) -> str:
     """The driver's first line without statement and parameters, which may hold texts."""
-    original = getattr(error, "orig", None)
-    first = str(original or type(error).__name__).strip().splitlines()[0]
-    return f"the store is unavailable: {first}"
+    lines = str(error or "unknown").strip().splitlines()
+    return f"the store is unavailable: {lines[0] if lines else type(error).__name__}"
