@@ -8,20 +8,19 @@ from threading import Lock
 from time import sleep
 from typing import TypeGuard
 
-import structlog
-
 from sms_fsm.clock import Clock
 from sms_fsm.cxone.deadline import Deadline
 from sms_fsm.cxone.issuer import Grant, TokenIssuer
 from sms_fsm.cxone.spacing import Spacing
 from sms_fsm.cxone.vault import LEASE_SECONDS, TokenVault
 from sms_fsm.errors import CXoneError
+from sms_fsm.logs import get_logger
 from sms_fsm.ports import StoredToken
 
 _POLL_SECONDS = 0.05
 _WITHIN_LEASE_SECONDS = 0.9 * LEASE_SECONDS
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class TokenProvider:

@@ -8,7 +8,6 @@ from threading import local
 from time import monotonic
 
 import requests
-import structlog
 from urllib3 import Timeout
 
 from sms_fsm.cxone.calls import Answer, Call
@@ -16,13 +15,14 @@ from sms_fsm.cxone.deadline import Deadline
 from sms_fsm.cxone.failures import TooLarge, out_of_time, translated
 from sms_fsm.cxone.wire import PunctualAdapter
 from sms_fsm.failpoints import reach
+from sms_fsm.logs import get_logger
 from sms_fsm.ports import StoredToken
 
 MOST_BODY_BYTES = 8 * 1024 * 1024
 _CHUNK_BYTES = 65_536
 _MOST_CONNECTIONS = 64
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 class Transport:

@@ -8,7 +8,6 @@ from typing import Annotated
 from uuid import uuid4
 
 import keyring
-import structlog
 from cryptography.fernet import Fernet, InvalidToken
 from keyring.errors import KeyringError
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
@@ -16,12 +15,13 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from sms_fsm.config import Settings
 from sms_fsm.cxone.issuer import Grant
 from sms_fsm.errors import CXoneError, SettingsError, StoreUnavailable
+from sms_fsm.logs import get_logger
 from sms_fsm.ports import StoredToken, TokenStore
 
 LEASE_SECONDS = 10.0
 KEYRING_SERVICE = "sms-fsm"
 
-_log = structlog.get_logger(__name__)
+_log = get_logger(__name__)
 
 
 def token_key(settings: Settings) -> str | None:
