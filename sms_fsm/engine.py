@@ -280,13 +280,14 @@ class Engine:
         """Drain until ``stop`` is set, looking for work every ``poll_interval`` seconds."""
         self._dispatcher.work(stop, poll_interval=poll_interval)
 
-    def retry(self, effect_id: str) -> None:
-        """Give a dead letter another go.
+    def retry(self, effect_id: str, *, actor: str | None = None, reason: str | None = None) -> None:
+        """Give a dead letter another go; the log keeps who did it and why.
 
         Raises:
             UnknownEffect: no dead letter has this id.
+            InvalidMessage: the actor or the reason is empty or too long.
         """
-        self._intake.retry(effect_id)
+        self._intake.retry(effect_id, actor=actor, reason=reason)
 
     # Looking
 

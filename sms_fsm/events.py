@@ -303,6 +303,15 @@ def effect_died(
     return Event("EffectDied", at, data)
 
 
-def effect_retried(at: datetime, *, effect: str, name: str, message: int | None) -> Event:
-    """An operator gave a dead letter another go."""
-    return Event("EffectRetried", at, {"effect": effect, "name": name, "message": message})
+def effect_retried(
+    at: datetime,
+    *,
+    effect: str,
+    name: str,
+    message: int | None,
+    actor: str | None = None,
+    reason: str | None = None,
+) -> Event:
+    """An operator gave a dead letter another go: who, and why, where they said so."""
+    data = {"effect": effect, "name": name, "message": message, "actor": actor, "reason": reason}
+    return Event("EffectRetried", at, data)

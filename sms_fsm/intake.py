@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from sms_fsm import events, sms
 from sms_fsm.clock import Clock
@@ -35,6 +36,12 @@ from sms_fsm.messages import (
 from sms_fsm.ports import Known, Store, UnitOfWork
 from sms_fsm.recorder import Recorder
 from sms_fsm.registry import IsolationRule
+
+Outcome: TypeAlias = Receipt | TransitionRefused
+"""What became of a fact or command; a refusal is told after the commit, for it is in the log."""
+
+Fact: TypeAlias = Callable[[UnitOfWork], Outcome]
+"""What came from outside: checked, and taken in by the transaction that it is called with."""
 
 _TRANSFER_TYPES = ("warm", "cold")
 
@@ -75,6 +82,22 @@ class Intake:
 
     def receive(self, message: InboundMessage) -> Receipt:
         """Take a customer's SMS in."""
+        return self._run(self.message(message))
+
+    def record(self, status: DeliveryStatus) -> Receipt:
+        """Take a carrier's word on one message in."""
+        return self._run(self.status(status))
+
+    def archived(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Receipt:
+        """CXone archived a conversation."""
+        return self._run(self.archival(conversation_id=conversation_id, timestamp=timestamp))
+
+    def take(self, facts: Sequence[Fact]) -> Sequence[Outcome]:
+        """Take facts in, in their order and in one transaction: all are stored, or none."""
+        return self._store.write(lambda uow: [fact(uow) for fact in facts])
+
+    def message(self, message: InboundMessage) -> Fact:
+        """A customer's SMS, checked."""
         check_identifier(message.message_id, "message_id")
         check_instant(message.timestamp, "timestamp")
         sms.check_inbound(message.text)
@@ -83,7 +106,7 @@ class Intake:
         content = digest(pair.customer, pair.business, message.text)
         now = self._clock()
 
-        def work(uow: UnitOfWork) -> Receipt | TransitionRefused:
+        def work(uow: UnitOfWork) -> Outcome:
             known = uow.known(key, now)
             if known is not None:
                 same = known.digest == content
@@ -101,15 +124,15 @@ class Intake:
                 uow, conversation, event, key=key, content=content, text=message.text
             )
 
-        return self._run(work)
+        return work
 
-    def record(self, status: DeliveryStatus) -> Receipt:
-        """Take a carrier's word on one message in."""
+    def status(self, status: DeliveryStatus) -> Fact:
+        """A carrier's word on one message, checked."""
         data = status_data(status)
         check_instant(status.timestamp, "timestamp")
-        return self._store.write(lambda uow: self._recorder.report(uow, data, source="callback"))
+        return lambda uow: self._recorder.report(uow, data, source="callback")
 
-    def assigned(
+    def assignment(
         self,
         *,
         conversation_id: str,
@@ -117,7 +140,7 @@ class Intake:
         agent_id: str | None = None,
         queue_id: str | None = None,
         timestamp: datetime | str | None = None,
-    ) -> Receipt:
+    ) -> Fact:
         """CXone named the agent participant of a conversation."""
         moment = check_instant(timestamp, "timestamp")
         data = {
@@ -127,16 +150,16 @@ class Intake:
             "queue_id": check_optional(queue_id, "queue_id"),
             "timestamp": moment.isoformat() if moment else None,
         }
-        return self._store.write(lambda uow: self._recorder.assign(uow, data))
+        return lambda uow: self._recorder.assign(uow, data)
 
-    def archived(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Receipt:
+    def archival(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Fact:
         """CXone archived a conversation."""
         moment = check_instant(timestamp, "timestamp")
         data = {
             "conversation_id": check_identifier(conversation_id, "conversation_id"),
             "timestamp": moment.isoformat() if moment else None,
         }
-        return self._store.write(lambda uow: self._recorder.archived(uow, data))
+        return lambda uow: self._recorder.archived(uow, data)
 
     # Commands
 
@@ -161,7 +184,7 @@ class Intake:
         content = digest(pair.customer, pair.business, text, external_customer_id or "")
         now = self._clock()
 
-        def work(uow: UnitOfWork) -> Receipt | TransitionRefused:
+        def work(uow: UnitOfWork) -> Outcome:
             known = uow.known(known_as, now)
             if known is not None:
                 return _same_key(uow, known, content)
@@ -237,8 +260,12 @@ class Intake:
 
         return self._command(conversation, key, digest("archive"), event)
 
-    def retry(self, effect: str) -> None:
+    def retry(self, effect: str, *, actor: str | None = None, reason: str | None = None) -> None:
         """Give a dead letter another go."""
+        said = {
+            "actor": check_optional(actor, "actor"),
+            "reason": check_optional(reason, "reason"),
+        }
         now = self._clock()
 
         def work(uow: UnitOfWork) -> None:
@@ -248,7 +275,9 @@ class Intake:
             dead = None if conversation is None else uow.dead(effect)
             if dead is None or conversation is None:
                 raise UnknownEffect("no dead letter has this id")
-            event = events.effect_retried(now, effect=dead.id, name=dead.name, message=dead.message)
+            event = events.effect_retried(
+                now, effect=dead.id, name=dead.name, message=dead.message, **said
+            )
             uow.revive(dead, now)
             self._recorder.record(uow, conversation, event)
 
@@ -268,7 +297,7 @@ class Intake:
         now = self._clock()
         known_as = None if key is None else f"key:{conversation}:{key}"
 
-        def work(uow: UnitOfWork) -> Receipt | TransitionRefused:
+        def work(uow: UnitOfWork) -> Outcome:
             found = uow.lock(conversation) if _is_id(conversation) else None
             if found is None:
                 raise UnknownConversation("no conversation has this id")
@@ -283,8 +312,7 @@ class Intake:
 
         return self._run(work)
 
-    def _run(self, work: Callable[[UnitOfWork], Receipt | TransitionRefused]) -> Receipt:
-        """A refused command is raised after the commit: the refusal is in the log."""
+    def _run(self, work: Fact) -> Receipt:
         outcome = self._store.write(work)
         if isinstance(outcome, TransitionRefused):
             raise outcome
@@ -299,7 +327,7 @@ class Intake:
         key: str | None,
         content: str,
         text: str | None,
-    ) -> Receipt | TransitionRefused:
+    ) -> Outcome:
         step: Step = self._recorder.record(uow, conversation, event, text=text)
         if step.refused:
             return TransitionRefused(step.before.state, event.name, step.refusing_guard)

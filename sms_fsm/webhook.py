@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import binascii
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from sms_fsm.errors import InvalidMessage, SmsFsmError, StoreUnavailable
-from sms_fsm.intake import Intake
+from sms_fsm.errors import InvalidMessage, SettingsError, StoreUnavailable
+from sms_fsm.intake import Fact, Intake, Outcome
 from sms_fsm.logs import get_logger
 from sms_fsm.messages import DeliveryStatus, InboundMessage, Receipt
 
@@ -41,12 +42,15 @@ class Ingress:
 
     Args:
         secrets: signing secrets that are good now; none: signatures are not asked for.
+
+    Raises:
+        SettingsError: a secret is none.
     """
 
     def __init__(self, intake: Intake, secrets: tuple[str, ...]) -> None:
         self._intake = intake
-        self._verifiers = tuple(Webhook(secret) for secret in secrets)
-        self._handlers: Mapping[str, Callable[[Mapping[str, Any]], Receipt]] = {
+        self._verifiers = tuple(map(_verifier, secrets))
+        self._readers: Mapping[str, Callable[[Mapping[str, Any]], Fact]] = {
             "message.received": self._message,
             "delivery.status": self._status,
             "conversation.archived": self._archived,
@@ -61,53 +65,61 @@ class Ingress:
         """
         if len(body) > LARGEST_BODY_BYTES:
             return _refusal(413, f"the body is over {LARGEST_BODY_BYTES} bytes")
-        if not self._is_signed(body, headers):
+        if not self._is_genuine(body, headers):
             return _refusal(401, "the signature is missing, wrong or too old")
         try:
             envelopes = _envelopes(body)
         except InvalidMessage as error:
             return _refusal(400, str(error))
+        readings = [self._read(envelope) for envelope in envelopes]
         try:
-            results = [self._take(envelope) for envelope in envelopes]
+            results = self._take(readings)
         except StoreUnavailable as error:
             return _refusal(503, str(error))
         stored = any("error" not in result for result in results)
         return WebhookReply(200 if stored else 400, json.dumps({"results": results}))
 
-    def _is_signed(self, body: bytes, headers: Mapping[str, str]) -> bool:
+    @property
+    def is_signed(self) -> bool:
+        """Whether it asks for signatures."""
+        return bool(self._verifiers)
+
+    def _is_genuine(self, body: bytes, headers: Mapping[str, str]) -> bool:
         if not self._verifiers:
             return True
         lower = {name.lower(): value for name, value in headers.items()}
         return any(_verifies(verifier, body, lower) for verifier in self._verifiers)
 
-    def _take(self, envelope: Any) -> dict[str, Any]:
+    def _read(self, envelope: Any) -> Fact | InvalidMessage:
+        """What an envelope says, or what is wrong with it."""
         try:
-            receipt = self._handle(envelope)
-        except StoreUnavailable:
-            raise
-        except SmsFsmError as error:
+            return self._fact(envelope)
+        except InvalidMessage as error:
             _log.warning("webhook.malformed", reason=str(error))
-            return {"error": str(error)}
-        return {
-            "conversation": receipt.conversation,
-            "duplicate": receipt.duplicate,
-            "state": receipt.state,
-            "reason": receipt.reason,
-        }
+            return error
 
-    def _handle(self, envelope: Any) -> Receipt:
+    def _fact(self, envelope: Any) -> Fact:
         if not isinstance(envelope, dict):
             raise InvalidMessage("envelope", "expected an object with type and data")
         kind, data = envelope.get("type"), envelope.get("data")
-        handler = self._handlers.get(kind) if isinstance(kind, str) else None
-        if handler is None:
-            raise InvalidMessage("type", f"expected one of {', '.join(self._handlers)}")
+        reader = self._readers.get(kind) if isinstance(kind, str) else None
+        if reader is None:
+            raise InvalidMessage("type", f"expected one of {', '.join(self._readers)}")
         if not isinstance(data, dict):
             raise InvalidMessage("data", "expected an object")
-        return handler(data)
+        return reader(data)
 
-    def _message(self, data: Mapping[str, Any]) -> Receipt:
-        return self._intake.receive(
+    def _take(self, readings: Sequence[Fact | InvalidMessage]) -> list[dict[str, Any]]:
+        """A result for each, in order; the good ones are stored together, in order."""
+        facts = [reading for reading in readings if not isinstance(reading, InvalidMessage)]
+        outcomes = iter(self._intake.take(facts) if facts else ())
+        return [
+            _result(reading if isinstance(reading, InvalidMessage) else next(outcomes))
+            for reading in readings
+        ]
+
+    def _message(self, data: Mapping[str, Any]) -> Fact:
+        return self._intake.message(
             InboundMessage(
                 message_id=_needed(data, "message_id"),
                 from_=_needed(data, "from"),
@@ -120,8 +132,8 @@ class Ingress:
             )
         )
 
-    def _status(self, data: Mapping[str, Any]) -> Receipt:
-        return self._intake.record(
+    def _status(self, data: Mapping[str, Any]) -> Fact:
+        return self._intake.status(
             DeliveryStatus(
                 message_id=_needed(data, "message_id"),
                 conversation_id=_needed(data, "conversation_id"),
@@ -134,13 +146,13 @@ class Ingress:
             )
         )
 
-    def _archived(self, data: Mapping[str, Any]) -> Receipt:
-        return self._intake.archived(
+    def _archived(self, data: Mapping[str, Any]) -> Fact:
+        return self._intake.archival(
             conversation_id=_needed(data, "conversation_id"), timestamp=data.get("timestamp")
         )
 
-    def _assigned(self, data: Mapping[str, Any]) -> Receipt:
-        return self._intake.assigned(
+    def _assigned(self, data: Mapping[str, Any]) -> Fact:
+        return self._intake.assignment(
             conversation_id=_needed(data, "conversation_id"),
             participant_id=_needed(data, "participant_id"),
             agent_id=data.get("agent_id"),
@@ -149,15 +161,35 @@ class Ingress:
         )
 
 
+def _result(outcome: Outcome | InvalidMessage) -> dict[str, Any]:
+    if not isinstance(outcome, Receipt):
+        return {"error": str(outcome)}
+    return {
+        "conversation": outcome.conversation,
+        "duplicate": outcome.duplicate,
+        "state": outcome.state,
+        "reason": outcome.reason,
+    }
+
+
 def _needed(data: Mapping[str, Any], name: str) -> Any:
     if name not in data:
         raise InvalidMessage(name, "missing")
     return data[name]
 
 
+def _verifier(secret: str) -> Webhook:
+    try:
+        return Webhook(secret)
+    except (ValueError, EmptyWebhookSecretError):
+        raise SettingsError(
+            "webhook_secret: expected whsec_ and 24 to 64 random bytes as base64"
+        ) from None
+
+
 def _verifies(verifier: Webhook, body: bytes, headers: dict[str, str]) -> bool:
     try:
-        verifier.verify(body, headers)
+        verifier.verify(body, headers, json_parse=False)
     except _UNVERIFIED:
         return False
     return True
