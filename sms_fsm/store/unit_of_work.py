@@ -397,19 +397,23 @@ class UnitOfWork:
             "unknown_since": unknown_since,
             "looked_up": looked_up,
             "interrupted": False,
-            **_tally(effect, failed=failed),
+            "failures": effect.failures + 1 if failed else 0,
+            "started_at": effect.started_at if failed else None,
         }
         self._set(effect, **values, **({"data": data} if data is not None else {}))
         self._keep_head(effect)
 
     def step_back(self, effect: Effect, *, failed: bool) -> None:
         """It waits behind what was planned before it, and goes as soon as that is done."""
+        failures = effect.failures + failed
         self._set(
             effect,
             state=EffectState.QUEUED.value,
             reason=None,
             interrupted=False,
-            **_tally(effect, failed=failed),
+            failures=failures,
+            # To wait is no failure, but it does not end a row of them.
+            started_at=effect.started_at if failures else None,
         )
 
     def bury(self, effect: Effect, reason: str, *, hold: bool) -> None:
@@ -600,13 +604,6 @@ def _profile(conversation: Conversation) -> dict[str, Any]:
         "name": conversation.name,
         "preferred_language": conversation.preferred_language,
     }
-
-
-def _tally(effect: Effect, *, failed: bool) -> dict[str, Any]:
-    """Failures in a row, and since when; anything else than a failure starts anew."""
-    if failed:
-        return {"failures": effect.failures + 1}
-    return {"failures": 0, "started_at": None}
 
 
 def _numbers(conversation: Conversation) -> dict[str, str]:
