@@ -136,15 +136,11 @@ def _suspicious(attempt: Attempt) -> Attempt:
 
 
 def _settle_creation(attempt: Attempt) -> Outcome | None:
-    """Whether the creation whose answer was lost took place; None: it certainly did not."""
+    """What became of the creation whose answer was lost; None: it certainly did not take place."""
     found = _created_by_us(attempt)
     if found is not None:
         return Outcome(Finished(), (_opened(attempt, found, "found"),))
-    settled_at = attempt.settled_at
-    if settled_at is None or attempt.now >= settled_at:
-        return None
-    reason = "waiting until a lost answer must have been applied"
-    return Outcome(Again(settled_at, reason, unknown_since=attempt.effect.unknown_since))
+    return attempt.unsettled()
 
 
 def _created_by_us(attempt: Attempt) -> RemoteConversation | None:
@@ -222,25 +218,13 @@ def _began_inbound(attempt: Attempt) -> bool:
 
 def _failed(attempt: Attempt, error: CXoneError) -> Outcome:
     """A lost creation is looked up at once, and again when it must have settled."""
-    since = attempt.effect.unknown_since
-    if not error.ambiguous:
-        # What was found a moment ago may be closed or gone now: look again.
-        passing = error.retryable or error.operation == "updateConversation"
-        if not passing or error.status == 400:  # noqa: PLR2004 - the status is its own name
-            return attempt.died(str(error))
-        return attempt.delayed(error, unknown_since=since)
-    lost = events.answer_lost(
-        attempt.now, effect=attempt.effect.id, name=attempt.effect.name, reason=str(error)
-    )
-    unknown = replace(attempt, effect=replace(attempt.effect, unknown_since=attempt.now))
-    try:
-        outcome = _settle_creation(unknown)
-    except CXoneError:
-        outcome = None
-    if outcome is None:
-        at = unknown.settled_at or attempt.now
-        outcome = Outcome(Again(at, str(error), unknown_since=attempt.now))
-    return replace(outcome, events=(lost, *outcome.events))
+    if error.ambiguous:
+        return attempt.lost(error, _settle_creation)
+    # What was found a moment ago may be closed or gone now: look again.
+    outdated = error.operation == "updateConversation" and error.status in (404, 409)
+    if error.retryable or outdated:
+        return attempt.delayed(error, unknown_since=attempt.effect.unknown_since)
+    return attempt.died(str(error))
 
 
 def _opened(attempt: Attempt, remote: RemoteConversation, how: str) -> events.Event:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -206,6 +206,31 @@ class Attempt:
             looked_up=self.effect.looked_up,
         )
         return Outcome(again, (event,))
+
+    def lost(self, error: CXoneError, look_up: Callable[[Attempt], Outcome | None]) -> Outcome:
+        """A call whose answer was lost: looked up at once, and again when it must have settled.
+
+        ``look_up`` gives None where the call certainly was not applied.
+        """
+        event = events.answer_lost(
+            self.now, effect=self.effect.id, name=self.effect.name, reason=str(error)
+        )
+        effect = replace(self.effect, unknown_since=self.now, reason=str(error))
+        unknown = replace(self, effect=effect)
+        try:
+            outcome = look_up(unknown)
+        except CXoneError:
+            outcome = unknown.unsettled()
+        outcome = outcome or unknown.delayed(error, unknown_since=effect.unknown_since)
+        return replace(outcome, events=(event, *outcome.events))
+
+    def unsettled(self) -> Outcome | None:
+        """What to do about a lost call that was not found: wait, give up, or (None) call again."""
+        reason = self.effect.reason or "the answer was lost"
+        if self.settled_at is not None and self.now < self.settled_at:
+            since = self.effect.unknown_since
+            return Outcome(Again(self.settled_at, reason, failed=True, unknown_since=since))
+        return self.died(reason) if self._out_of_time() else None
 
     def died(self, reason: str) -> Outcome:
         """It can never succeed, or was tried for long enough."""

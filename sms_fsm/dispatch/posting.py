@@ -8,7 +8,7 @@ is absent.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from functools import partial
 
 from sms_fsm import events
 from sms_fsm.conversation import Message
@@ -64,7 +64,7 @@ def _suspicious(attempt: Attempt) -> Attempt:
 
 
 def _settle(attempt: Attempt, message: Message) -> Outcome | None:
-    """Whether the post whose answer was lost took place; None: it certainly did not."""
+    """What became of the post whose answer was lost; None: it certainly did not take place."""
     part = _next_part(attempt, message)
     if part is None or attempt.conversation.conversation_id is None:
         return None
@@ -74,15 +74,7 @@ def _settle(attempt: Attempt, message: Message) -> Outcome | None:
     ):
         if listed.client_reference == reference:
             return _taken(attempt, message, part, listed.message_id, "look-up")
-    settled_at = attempt.settled_at
-    if settled_at is None or attempt.now >= settled_at:
-        return None
-    return _wait(settled_at, attempt.effect.unknown_since)
-
-
-def _wait(until: datetime, since: datetime | None) -> Outcome:
-    reason = "waiting until a lost answer must have been applied"
-    return Outcome(Again(until, reason, unknown_since=since))
+    return attempt.unsettled()
 
 
 def _post(attempt: Attempt, message: Message) -> Outcome:
@@ -139,13 +131,4 @@ def _failed(attempt: Attempt, message: Message, error: CXoneError) -> Outcome:
         if isinstance(outcome.then, Again) and since is not None:
             return replace(outcome, then=replace(outcome.then, unknown_since=since))
         return outcome
-    lost = events.answer_lost(
-        attempt.now, effect=attempt.effect.id, name=attempt.effect.name, reason=str(error)
-    )
-    unknown = replace(attempt, effect=replace(attempt.effect, unknown_since=attempt.now))
-    try:
-        outcome_or_none = _settle(unknown, message)
-    except CXoneError:
-        outcome_or_none = None
-    outcome = outcome_or_none or _wait(unknown.settled_at or attempt.now, attempt.now)
-    return replace(outcome, events=(lost, *outcome.events))
+    return attempt.lost(error, partial(_settle, message=message))
