@@ -14,6 +14,7 @@ from sms_fsm.graph import StateGraph
 from sms_fsm.ports import Subject
 from sms_fsm.store import outbox
 from sms_fsm.store.database import Database
+from sms_fsm.store.group_commit import GroupCommit
 from sms_fsm.store.rows import conversation_from, message_from
 from sms_fsm.store.statements import CONVERSATION, GRAPH_VERSION, MESSAGE
 from sms_fsm.store.unit_of_work import UnitOfWork
@@ -26,9 +27,16 @@ class Repository:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._group: GroupCommit[UnitOfWork] = GroupCommit(self._transact)
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run ``work`` in one transaction and commit; it is run again if it met another one."""
+        """Run ``work`` in a transaction, perhaps with others', and commit.
+
+        It is run again if it met another transaction, so it must do nothing but decide and write.
+        """
+        return self._group.submit(work)
+
+    def _transact(self, work: Callable[[UnitOfWork], T]) -> T:
 
         def transaction(connection: Connection) -> T:
             uow = UnitOfWork(connection)
