@@ -29,18 +29,18 @@ CUSTOMERS = ("15551234567", "canary body")
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[io.StringIO]:
-    """All that structlog writes, at the lowest level; the standard library's is in ``caplog``."""
+    """All events with their fields, at the lowest level; bare records are in ``caplog``."""
     caplog.set_level(logging.DEBUG)
-    written = io.StringIO()
-    before = structlog.get_config()
-    structlog.configure(
-        processors=[structlog.processors.KeyValueRenderer(key_order=["event", "operation"])],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        logger_factory=structlog.PrintLoggerFactory(written),
-        cache_logger_on_first_use=False,
+    handler = logging.StreamHandler(written := io.StringIO())
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            structlog.processors.KeyValueRenderer(key_order=["event", "operation"]),
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder()],
+        )
     )
+    logging.getLogger("sms_fsm").addHandler(handler)
     yield written
-    structlog.configure(**before)
+    logging.getLogger("sms_fsm").removeHandler(handler)
 
 
 @pytest.fixture
