@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from sms_fsm.cli import conversations, graphs
+from sms_fsm.cli import conversations, database, graphs, logbook, outbox, running
 from sms_fsm.cli.demo.command import demo
+from sms_fsm.cli.doctor.command import doctor
 from sms_fsm.cli.failures import Commands
 
 app = typer.Typer(
@@ -19,12 +20,24 @@ app = typer.Typer(
     "SMS_FSM_… variables, then .env; secrets from the last two alone.",
 )
 
+_START = "Start here"
 _GRAPHS = "State graphs"
+_RUNNING = "Running"
 _CONVERSATIONS = "Conversations"
+_LOG = "The event log"
 
-app.command("demo")(demo)
+app.command("demo", rich_help_panel=_START)(demo)
+app.command("doctor", rich_help_panel=_START)(doctor)
 app.command("check", rich_help_panel=_GRAPHS)(graphs.check)
 app.command("diagram", rich_help_panel=_GRAPHS)(graphs.diagram)
 app.command("diff", rich_help_panel=_GRAPHS)(graphs.compare)
+app.command("work", rich_help_panel=_RUNNING)(running.work)
+app.command("simulator", rich_help_panel=_RUNNING)(running.simulator)
+app.add_typer(database.commands, name="db", rich_help_panel=_RUNNING)
 app.command("list", rich_help_panel=_CONVERSATIONS)(conversations.listed)
 app.command("show", rich_help_panel=_CONVERSATIONS)(conversations.show)
+app.command("dead-letters", rich_help_panel=_CONVERSATIONS)(outbox.dead_letters)
+app.command("retry", rich_help_panel=_CONVERSATIONS)(outbox.retry)
+app.command("carriers", rich_help_panel=_CONVERSATIONS)(outbox.carriers)
+app.command("export", rich_help_panel=_LOG)(logbook.export)
+app.command("replay", rich_help_panel=_LOG)(logbook.replay)

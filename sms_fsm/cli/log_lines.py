@@ -12,7 +12,7 @@ import structlog
 
 
 def log_as_json_lines() -> None:
-    """Send all log records of this process to stderr, from INFO on."""
+    """Send this package's records to stderr from INFO on, those of libraries from WARNING on."""
     stamped = (
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -30,4 +30,5 @@ def log_as_json_lines() -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("sms_fsm").setLevel(logging.INFO)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -100,17 +101,26 @@ def _divergence(log: Path, one: Divergence) -> Text:
 
 
 def _print_coverage(console: Console, one: Coverage) -> None:
-    console.print(Text(f"\ncoverage of {one.id} version {one.version}", style="bold"))
+    console.print(
+        Text(f"\nnever exercised of {one.id} version {one.version} ({one.file})", style="bold")
+    )
     if not (one.states or one.transitions or one.guards):
         console.print(Text("everything was exercised", style="green"))
     for state in one.states:
         console.print(Text(f"  state never entered: {state}"))
-    for move in one.transitions:
-        place = f"{one.file}:{move.mark.line}"
-        said = f"  rule never taken: {move.id} in {move.source} on {move.event} ({place})"
-        console.print(Text(said), soft_wrap=True)
+    for (rule, event, line), sources in _by_rule(one).items():
+        said = f"  rule never taken: {rule} on {event} from {', '.join(sources)}"
+        console.print(Text(said).append(f" (line {line})", style="dim"), soft_wrap=True)
     for guard, answer in one.guards:
         console.print(Text(f"  guard never said {'yes' if answer else 'no'}: {guard}"))
+
+
+def _by_rule(one: Coverage) -> Mapping[tuple[str, str, int], Sequence[str]]:
+    """The states that each rule was never taken from, by rule, event and line of its document."""
+    sources: dict[tuple[str, str, int], list[str]] = defaultdict(list)
+    for move in one.transitions:
+        sources[move.id, move.event, move.mark.line].append(move.source)
+    return sources
 
 
 def _gaps(one: Coverage) -> dict[str, Any]:

@@ -138,6 +138,8 @@ def simulator(
     with stop_on_signals() as stop, _serving(served, host, port) as url:
         line(f"SMS_FSM_CXONE_URL={url}")
         line(f"SMS_FSM_CLIENT_ID={settings.client_id or DEMO_CLIENT}")
+        if settings.client_secret is None:
+            line(f"SMS_FSM_CLIENT_SECRET={DEMO_SECRET}")
         note("a simulated CXone; ledger, judge and faults are under /simulator/; stop: Ctrl-C")
         stop.wait()
 
