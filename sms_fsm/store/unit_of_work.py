@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, delete, func, select, update
+from sqlalchemy import Connection, Table, and_, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as upsert_postgres
 from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
 
@@ -565,17 +565,12 @@ class UnitOfWork:
 
     def forget(self, now: datetime, *, limit: int) -> int:
         """Remove keys and parked callbacks whose time is over, at most ``limit`` of each."""
-        keys = select(INBOX.c.key).where(INBOX.c.expires_at <= now).limit(limit)
-        gone = self._connection.execute(
-            delete(INBOX).where(INBOX.c.key.in_(keys)).returning(INBOX.c.key)
-        ).all()
-        words = select(PARKED.c.about).where(PARKED.c.expires_at <= now).limit(limit)
-        gone_words = self._connection.execute(
-            delete(PARKED)
-            .where(PARKED.c.about.in_(words), PARKED.c.expires_at <= now)
-            .returning(PARKED.c.about)
-        ).all()
-        return len(gone) + len(gone_words)
+        return self._forget(INBOX, now, limit) + self._forget(PARKED, now, limit)
+
+    def _forget(self, table: Table, now: datetime, limit: int) -> int:
+        key = tuple(table.primary_key)
+        over = select(*key).where(table.c.expires_at <= now).limit(limit)
+        return self._connection.execute(delete(table).where(tuple_(*key).in_(over))).rowcount
 
     def _hold(self, row: tuple[Any, ...]) -> Conversation:
         locked = locked_conversation(row)
