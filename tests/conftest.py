@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -26,17 +27,30 @@ def postgres_server() -> Iterator[PostgresServer]:
 def migrated_postgres(postgres_server: PostgresServer) -> Iterator[str]:
     """A database with the schema that nobody uses: copying it is cheaper than migrating."""
     with postgres_server.database() as url:
-        database = open_database(url)
-        upgrade(database)
-        database.close()
+        _migrate(url)
         yield url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file."""
+    file = tmp_path_factory.mktemp("migrated") / "store.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+def _migrate(url: str) -> None:
+    database = open_database(url)
+    upgrade(database)
+    database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A fresh store with its schema, on SQLite and on Postgres."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/store.db"
+        file = shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "store.db")
+        yield f"sqlite:///{file}"
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
     with server.database(like=request.getfixturevalue("migrated_postgres")) as url:
