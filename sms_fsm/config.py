@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any, Self
 
@@ -138,6 +139,16 @@ class Settings(BaseModel):
             raise ValueError("must not be empty")
         return value
 
+    @field_validator("webhook_secret")
+    @classmethod
+    def _signing_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        parts = value.get_secret_value().split(",") if value else ()
+        if not all(
+            _is_base64(part.strip().removeprefix("whsec_")) for part in parts if part.strip()
+        ):
+            raise ValueError("expected base64, as Standard Webhooks has it: whsec_…")
+        return value
+
     @field_validator("token_key")
     @classmethod
     def _fernet_key(cls, value: SecretStr | None) -> SecretStr | None:
@@ -185,6 +196,13 @@ class _Environment(BaseSettings):
     webhook_secret: str | None = None
     api_token: str | None = None
     workers: str | None = None
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        return bool(base64.b64decode(text))
+    except ValueError:
+        return False
 
 
 def _listed(name: str, value: Any) -> Any:
