@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from sms_fsm.machine import Step
 from sms_fsm.machines import Machines
 from sms_fsm.messages import Receipt
 from sms_fsm.ports import Post, UnitOfWork
+from sms_fsm.values import evolve
 
 PARKED_FOR = timedelta(days=7)
 """How long a callback waits for the message or conversation that it is about."""
@@ -53,7 +53,7 @@ class Recorder:
         What waited for this event, because it came too early, is recorded right after it.
         """
         message = None if event.message is None else uow.message(conversation.id, event.message)
-        loaded = replace(conversation, messages=() if message is None else (message,))
+        loaded = evolve(conversation, messages=() if message is None else (message,))
         step = self._machines.of(conversation).step(loaded, event)
         uow.append(step, text=text)
         if event.name == "MessagePosted":

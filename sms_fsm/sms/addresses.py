@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import phonenumbers
 from phonenumbers import NumberParseException, ValidationResult
@@ -25,6 +26,8 @@ _LOST_PLUS = re.compile(" +[0-9]")
 # Spaces, dashes and the invisible marks that come along when a number is copied.
 _SILENT_CATEGORIES = frozenset({"Zs", "Pd", "Cf"})
 _SILENT = frozenset("()./−（）．／")  # noqa: RUF001  # the full-width forms and the minus are meant
+# A contact centre hears from the same numbers again and again.
+_REMEMBERED = 16_384
 _PLUS = frozenset("+＋")  # noqa: RUF001  # so is the full-width plus
 
 _IMPOSSIBLE = {
@@ -45,7 +48,12 @@ def normalise(address: object, field: str) -> str:
     Raises:
         InvalidAddress: names the field and what is wrong, never the number.
     """
-    number = _compact(_written(address, field), field)
+    return _normalised(_written(address, field), field)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _normalised(written: str, field: str) -> str:
+    number = _compact(written, field)
     if _SHORT_CODE.fullmatch(number):
         return number
     if not number.startswith("+"):

@@ -43,14 +43,21 @@ class Database:
     Args:
         engine: a SQLAlchemy engine made by `open_database`.
         lock_wait_seconds: bound on waiting for a busy store.
+        beside: another `Database` of this process on the same store.
     """
 
-    def __init__(self, engine: Engine, *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+        beside: Database | None = None,
+    ) -> None:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_wait_seconds = lock_wait_seconds
         # SQLite has one writer: threads that queue here do not poll the file lock.
-        self._writer = threading.Lock()
+        self._writer: threading.Lock = beside._writer if beside else threading.Lock()
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction and commit; leaving by an exception rolls back.
@@ -60,6 +67,12 @@ class Database:
         Raises:
             StoreUnavailable: the store is locked, full or gone; nothing was stored.
         """
+        try:
+            return self._write_once(work)
+        except Conflict:
+            return self._write_again(work)
+
+    def _write_again(self, work: Callable[[Connection], T]) -> T:
         retrying = Retrying(
             retry=retry_if_exception_type(Conflict),
             stop=stop_after_delay(self._lock_wait_seconds),
@@ -112,9 +125,15 @@ class Database:
 
 
 def open_database(
-    url: str, *, pool_size: int = 8, lock_wait_seconds: float = LOCK_WAIT_SECONDS
+    url: str,
+    *,
+    pool_size: int = 8,
+    lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+    beside: Database | None = None,
 ) -> Database:
     """Connect to the store; nothing is read or written yet.
+
+    ``beside`` is another `Database` on the same store: their writers take turns.
 
     Raises:
         SettingsError: the URL cannot be used, or the driver is not installed.
@@ -129,7 +148,7 @@ def open_database(
         raise SettingsError(f"database_url: {error.name} is not installed: {hint}") from None
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, lock_wait_seconds)
-    return Database(engine, lock_wait_seconds=lock_wait_seconds)
+    return Database(engine, lock_wait_seconds=lock_wait_seconds, beside=beside)
 
 
 def _options(url: URL, pool_size: int, lock_wait_seconds: float) -> dict[str, Any]:
@@ -167,7 +186,8 @@ def _prepare_sqlite(engine: Engine, lock_wait_seconds: float) -> None:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         reading = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        driver: Any = connection.connection.driver_connection
+        driver.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def _switch_to_wal(connection: sqlite3.Connection, lock_wait_seconds: float) -> None:

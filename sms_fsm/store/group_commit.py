@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from sms_fsm.errors import StoreUnavailable
+
 T = TypeVar("T")
 C = TypeVar("C")
 
@@ -95,6 +97,8 @@ class GroupCommit(Generic[C]):
         """Whether all went well; one that raises spoils the common transaction."""
         try:
             results = self._run(lambda context: [ticket.work(context) for ticket in batch])
+        except StoreUnavailable:
+            raise  # it would be away for each of them, one wait after another
         except Exception:  # noqa: BLE001 - each is run again alone, and raises there what is its own
             return False
         for ticket, result in zip(batch, results, strict=True):

@@ -8,7 +8,7 @@ finishes it lets the next one go in the same transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from sms_fsm.store.buffer import Buffer
 from sms_fsm.store.driver import Driver
 from sms_fsm.store.rows import effect_from, locked_conversation
 from sms_fsm.store.statements import CONVERSATION, INBOX, OPT_OUT, OUTBOX, PARKED
+from sms_fsm.values import evolve
 
 # An event plans far fewer effects than this; positions of two events never mix.
 _POSITIONS_AN_EVENT = 64
@@ -214,7 +215,7 @@ class UnitOfWork:
         self._save_messages(step, text)
         if step.after.state != held.conversation.state:
             held.state_since = step.event.at
-        held.conversation = replace(step.after, messages=())
+        held.conversation = evolve(step.after, messages=())
         held.changed = True
 
     def _append_event(self, step: Step, held: _Held) -> None:
@@ -236,7 +237,7 @@ class UnitOfWork:
             key = (step.after.id, message.seq)
             if before.get(message.seq) == message:
                 continue
-            self._messages[key] = replace(message, turn=None)
+            self._messages[key] = evolve(message, turn=None)
             data = _json(message.to_data())
             fresh = self._buffer.new_messages.get(key)
             if fresh is not None:
