@@ -6,12 +6,10 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tenacity import (
     Retrying,
@@ -57,7 +55,7 @@ class Database:
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_wait_seconds = lock_wait_seconds
         # SQLite has one writer: threads that queue here do not poll the file lock.
-        self._writer: threading.Lock = beside._writer if beside else threading.Lock()
+        self.writer: threading.Lock = beside.writer if beside else threading.Lock()
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction and commit; leaving by an exception rolls back.
@@ -112,12 +110,12 @@ class Database:
         if not self.is_sqlite:
             yield
             return
-        if not self._writer.acquire(timeout=self._lock_wait_seconds):
+        if not self.writer.acquire(timeout=self._lock_wait_seconds):
             raise StoreUnavailable("the store is busy: call again")
         try:
             yield
         finally:
-            self._writer.release()
+            self.writer.release()
 
     def close(self) -> None:
         """Give the connections back."""
@@ -138,37 +136,23 @@ def open_database(
     Raises:
         SettingsError: the URL cannot be used, or the driver is not installed.
     """
-    try:
-        parsed = make_url(url)
-        engine = create_engine(parsed, **_options(parsed, pool_size, lock_wait_seconds))
-    except (SQLAlchemyError, ValueError) as error:
-        raise SettingsError(f"database_url: {type(error).__name__}, cannot be used") from None
-    except ModuleNotFoundError as error:
-        hint = "pip install 'sms-fsm[postgres]'"
-        raise SettingsError(f"database_url: {error.name} is not installed: {hint}") from None
-    if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine, lock_wait_seconds)
-    return Database(engine, lock_wait_seconds=lock_wait_seconds, beside=beside)
-
-
-def _options(url: URL, pool_size: int, lock_wait_seconds: float) -> dict[str, Any]:
-    common: dict[str, Any] = {
+    parsed = store_url(url)
+    options: dict[str, Any] = {
         "pool_size": pool_size,
         "max_overflow": 64,
         "pool_timeout": lock_wait_seconds,
+        "pool_pre_ping": not is_sqlite(parsed),
         "hide_parameters": True,
+        "connect_args": connect_arguments(parsed, lock_wait_seconds),
     }
-    if url.get_backend_name() == "sqlite":
-        folder = Path(url.database or "").absolute().parent
-        if not folder.is_dir():
-            raise SettingsError("database_url: the folder of the SQLite file does not exist")
-        arguments: dict[str, Any] = {"timeout": lock_wait_seconds, "check_same_thread": False}
-        return common | {"connect_args": arguments}
-    arguments = {
-        "connect_timeout": max(2, int(lock_wait_seconds)),
-        "options": f"-c lock_timeout={int(lock_wait_seconds * 1000)} -c timezone=UTC",
-    }
-    return common | {"connect_args": arguments, "pool_pre_ping": True}
+    try:
+        engine = create_engine(parsed, **options)
+    except ModuleNotFoundError as error:
+        hint = "pip install 'sms-fsm[postgres]'"
+        raise SettingsError(f"database_url: {error.name} is not installed: {hint}") from None
+    if is_sqlite(parsed):
+        _prepare_sqlite(engine, lock_wait_seconds)
+    return Database(engine, lock_wait_seconds=lock_wait_seconds, beside=beside)
 
 
 def _prepare_sqlite(engine: Engine, lock_wait_seconds: float) -> None:
