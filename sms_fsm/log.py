@@ -17,7 +17,6 @@ import orjson
 from sms_fsm.machine import Step
 
 _LAST = ',"last":true'
-_SEAL_LENGTH = len(',"hash":""') + 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +119,7 @@ def unsealed(line: bytes) -> bytes | None:
     """Of a line that `sealed` made: the raw record without its last brace.
 
     It is cut out of the text, because a record that is parsed and written again may differ. None
-    if the line does not end as such lines do.
+    if the line was written by something else.
     """
-    body = line[:-1].removesuffix(_LAST.encode())
-    end = len(body) - _SEAL_LENGTH
-    return body[:end] if line[-1:] == b"}" and body[end : end + 9] == b',"hash":"' else None
+    end = line.rfind(b',"hash":"')
+    return None if end < 0 else line[:end]

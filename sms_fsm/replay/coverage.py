@@ -38,7 +38,6 @@ class Exercised:
     states: set[str] = field(default_factory=set)
 
     def add(self, step: Step) -> None:
-        self.states.add(step.before.state)
         self.states.add(step.after.state)
         self.answers.update(step.asked)
         if step.transition is not None:

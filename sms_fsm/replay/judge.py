@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sms_fsm.conversation import Conversation, Message
@@ -10,12 +11,15 @@ from sms_fsm.effects import Lane
 from sms_fsm.events import Event
 from sms_fsm.machine import Step
 from sms_fsm.replay.comparing import Record, changed_effects, differences, rule_of
+from sms_fsm.replay.coverage import Exercised
 from sms_fsm.replay.lines import shown
 from sms_fsm.replay.machine import ReplayMachine
 from sms_fsm.replay.problems import LogProblem, ProblemCode
 from sms_fsm.replay.reading import Entry
 from sms_fsm.replay.shelf import Shelf
+from sms_fsm.replay.tally import Tally
 from sms_fsm.replay.verdicts import Bucket, Divergence
+from sms_fsm.values import evolve
 
 _MISFITS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 """What folding and guards raise for event data that no engine wrote."""
@@ -30,46 +34,26 @@ class Track:
     """One conversation on its way through the log.
 
     Args:
-        conversation: as the records so far left it, without its texts.
+        conversation: as the records so far left it; of its texts it holds the last one's alone.
         messages: all its texts by number, settled ones too: late words may come for them.
-        machine: what it was last replayed on.
-        bucket: by the first event that came out otherwise.
+        graph: hash of the graph that the last record names.
+        machine: what events are replayed on, None if there is no such graph.
+        exercised: where it is noted what they did there.
+        names: what that graph calls the states of the log.
+        touched: one of its records was altered, so that what follows may fit badly.
+        lost: it cannot be followed any further.
+        bucket: by the first event that came out otherwise; None before the first that was judged.
     """
 
     conversation: Conversation
     messages: dict[int, Message] = field(default_factory=dict)
+    graph: str = ""
     machine: ReplayMachine | None = None
-    bucket: Bucket = Bucket.SAME
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """What came of one record.
-
-    Args:
-        machine, step: how it was replayed; None where it could not be.
-        decides: it is this divergence that put the conversation into its bucket.
-    """
-
-    machine: ReplayMachine | None = None
-    step: Step | None = None
-    divergence: Divergence | None = None
-    decides: bool = False
-    problem: LogProblem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """A record made ready for a machine; the states are in the words of its graph."""
-
-    entry: Entry
-    event: Event
-    before: Conversation
-    target: str
-
-    @property
-    def record(self) -> Record:
-        return self.entry.record
+    exercised: Exercised = field(default_factory=Exercised)
+    names: Mapping[str, str] = field(default_factory=dict)
+    touched: bool = False
+    lost: bool = False
+    bucket: Bucket | None = None
 
 
 class Judge:
@@ -78,108 +62,142 @@ class Judge:
     After an event that comes out otherwise the conversation goes on from the recorded state.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: Shelf, tally: Tally) -> None:
         self._shelf = shelf
+        self._tally = tally
         self.track = Track(Conversation("", "", 0, "", "", ""))
 
     def begin(self, record: Record) -> None:
         """The first record of a conversation comes next."""
-        machine = self._shelf.machine(record["graph"])
+        self.close()
+        self.track = Track(Conversation(record["conversation"], "", 0, "", "", ""))
+        self._turn_to(record["graph"])
+        machine = self.track.machine
         state = machine.graph.initial if machine else record["source"]
-        self.track = Track(Conversation(record["conversation"], state, 0, "", "", ""))
+        self.track.exercised.states.add(state)
+        self.track.conversation = evolve(self.track.conversation, state=state)
 
-    def judge(self, entry: Entry) -> Judgement:
-        """What a record's event does on its graph, next to what it did."""
-        problem = self._stranger(entry)
-        machine = self._shelf.machine(entry.record["graph"]) or self.track.machine
-        if machine is None:
-            return Judgement(problem=problem)
-        self.track.machine = machine
+    def close(self) -> None:
+        """The conversation is complete."""
+        if self.track.bucket is not None:
+            self._tally.buckets[self.track.bucket] += 1
+
+    def judge(self, entry: Entry) -> None:
+        """Replay one record and count what comes of it."""
+        track = self.track
+        track.touched = track.touched or entry.altered
+        if entry.record["graph"] != track.graph or entry.begins:
+            self._check_graph(entry)
+        if track.machine is None or track.lost:
+            track.lost = True
+            return
         try:
-            judgement = self._replay(machine, entry)
+            self._replay(track.machine, entry)
         except _MISFITS:
-            judgement = self._misfit(entry)
-        return judgement if problem is None else replace(judgement, problem=problem)
+            self._misfit(entry, _MISFIT)
 
-    def _stranger(self, entry: Entry) -> LogProblem | None:
-        """A graph that the log does not carry, told once for each conversation."""
+    # Graphs
+
+    def _check_graph(self, entry: Entry) -> None:
         behaviour_hash = entry.record["graph"]
-        news = behaviour_hash != self.track.conversation.graph_hash
-        self.track.conversation = replace(self.track.conversation, graph_hash=behaviour_hash)
-        if not news or not self._shelf.exact or self._shelf.holds(behaviour_hash):
-            return None
-        return _problem(entry, ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH)
+        if self._shelf.knows(behaviour_hash):
+            self._turn_to(behaviour_hash)
+        elif not entry.altered:
+            self._tally.report(_problem(entry, ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
+            self.track.graph = behaviour_hash
 
-    def _replay(self, machine: ReplayMachine, entry: Entry) -> Judgement:
-        case = self._case(entry)
-        step = machine.step(case.before, case.event)
-        differing = self._differing(machine, case, step)
-        problem = None
-        if case.event.message is not None and not case.before.messages:
-            problem = _problem(entry, ProblemCode.IMPOSSIBLE, _NO_TEXT)
-        if not differing:
-            self._keep(step.after)
-            return Judgement(machine, step, problem=problem)
-        self._keep(_followed(machine, case))
-        divergence = _divergence(machine, case, step, differing)
-        return Judgement(machine, step, divergence, self._decides(divergence.bucket), problem)
+    def _turn_to(self, behaviour_hash: str) -> None:
+        track = self.track
+        track.graph = behaviour_hash
+        track.machine = self._shelf.machine(behaviour_hash)
+        track.names = self._shelf.renamed(behaviour_hash)
+        if track.machine is not None:
+            track.exercised = self._tally.of_graph(track.machine.graph.behaviour_hash)
 
-    def _case(self, entry: Entry) -> _Case:
-        """The conversation as the engine loads it for an event: with the text it is about."""
+    # Events
+
+    def _replay(self, machine: ReplayMachine, entry: Entry) -> None:
         record = entry.record
-        names = self._shelf.renamed(record["graph"])
         event = Event(record["name"], datetime.fromisoformat(record["at"]), record["data"])
-        message = None if event.message is None else self.track.messages.get(event.message)
-        before = replace(
+        before = self._before(event, self._named(record["source"]))
+        if entry.altered:
+            self._keep(self._followed(machine, record, before, event))
+            return
+        if event.message is not None and not before.messages:
+            self._misfit(entry, _NO_TEXT)
+            return
+        step = machine.step(before, event)
+        self._tally.judged += 1
+        self.track.exercised.add(step)
+        self.track.bucket = self.track.bucket or Bucket.SAME
+        differing = self._differing(machine, record, step)
+        if differing:
+            self._diverge(_divergence(machine, entry, step, differing))
+            self._keep(self._followed(machine, record, before, event))
+        else:
+            self._keep(step.after)
+
+    def _named(self, state: str) -> str:
+        return self.track.names.get(state, state)
+
+    def _before(self, event: Event, source: str) -> Conversation:
+        """The conversation as the engine loads it for an event: with the text it is about."""
+        number = event.message
+        message = None if number is None else self.track.messages.get(number)
+        return evolve(
             self.track.conversation,
-            state=names.get(record["source"], record["source"]),
+            state=source,
             messages=() if message is None else (message,),
         )
-        return _Case(entry, event, before, names.get(record["target"], record["target"]))
 
-    def _differing(self, machine: ReplayMachine, case: _Case, step: Step) -> tuple[str, ...]:
-        found = differences(case.record, step, case.target, exact=self._shelf.exact)
-        if not {case.before.state, case.target} <= machine.graph.states.keys():
+    def _differing(self, machine: ReplayMachine, record: Record, step: Step) -> tuple[str, ...]:
+        target, exact = self._named(record["target"]), self._shelf.exact
+        found = differences(record, step, target, exact=exact)
+        states = machine.graph.states
+        if step.before.state not in states or target not in states:
             found = ("states", *found)
-        if self._shelf.exact and case.before.state != self.track.conversation.state:
+        former = self.track.conversation.state
+        if exact and step.before.state != former and not self.track.touched:
             found = ("source", *found)
         return found
 
+    def _followed(
+        self, machine: ReplayMachine, record: Record, before: Conversation, event: Event
+    ) -> Conversation:
+        """The conversation as the record says that it went on."""
+        if record["refused"]:
+            return machine.pass_over(before)
+        lanes = [Lane(effect["lane"]) for effect in record["effects"]]
+        return machine.follow(before, event, self._named(record["target"]), lanes)
+
     def _keep(self, after: Conversation) -> None:
-        self.track.messages |= {message.seq: message for message in after.messages}
+        for message in after.messages:
+            self.track.messages[message.seq] = message
         self.track.conversation = after
 
-    def _misfit(self, entry: Entry) -> Judgement:
-        record = entry.record
-        self.track.conversation = replace(
-            self.track.conversation, seq=record["seq"], state=record["target"]
-        )
-        return Judgement(problem=_problem(entry, ProblemCode.IMPOSSIBLE, _MISFIT))
-
-    def _decides(self, bucket: Bucket) -> bool:
+    def _diverge(self, divergence: Divergence) -> None:
         """The first event that leads elsewhere decides; effects count while none does."""
         former = self.track.bucket
         if former in (Bucket.SAME, Bucket.OTHER_EFFECTS):
-            self.track.bucket = bucket
-        return self.track.bucket is not former
+            self.track.bucket = divergence.bucket
+        decides = self.track.bucket is not former
+        self._tally.diverge(divergence, listed=decides or self._shelf.exact)
 
-
-def _followed(machine: ReplayMachine, case: _Case) -> Conversation:
-    """The conversation as the record says that it went on."""
-    if case.record["refused"]:
-        return machine.pass_over(case.before)
-    lanes = [Lane(effect["lane"]) for effect in case.record["effects"]]
-    return machine.follow(case.before, case.event, case.target, lanes)
+    def _misfit(self, entry: Entry, reason: str) -> None:
+        """An event that cannot have happened; after a touched record that is no wonder."""
+        if not self.track.touched:
+            self._tally.report(_problem(entry, ProblemCode.IMPOSSIBLE, reason))
+        self.track.lost = True
 
 
 def _divergence(
-    machine: ReplayMachine, case: _Case, step: Step, differing: tuple[str, ...]
+    machine: ReplayMachine, entry: Entry, step: Step, differing: tuple[str, ...]
 ) -> Divergence:
-    record, graph = case.record, machine.graph
+    record, graph = entry.record, machine.graph
     added, removed = changed_effects(record, step)
     rule, mark = rule_of(graph, record, step)
     return Divergence(
-        line=case.entry.line,
+        line=entry.line,
         conversation=shown(record["conversation"]) or "",
         seq=record["seq"],
         event=record["name"],
@@ -187,7 +205,7 @@ def _divergence(
         differs=differing,
         source=record["source"],
         expected=record["target"],
-        actual=step.after.state if case.before.state in graph.states else None,
+        actual=step.after.state if step.before.state in graph.states else None,
         rule=rule,
         file=graph.file,
         yaml_line=mark.line if mark else None,

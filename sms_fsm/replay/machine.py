@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from sms_fsm.actions import Action
 from sms_fsm.conversation import Conversation
@@ -13,6 +12,7 @@ from sms_fsm.fold import fold
 from sms_fsm.graph import StateGraph
 from sms_fsm.guards import Guard
 from sms_fsm.machine import Machine, Subject
+from sms_fsm.values import evolve
 
 
 class ReplayMachine(Machine):
@@ -48,7 +48,7 @@ class ReplayMachine(Machine):
         """
         folded = fold(conversation, event, self.graph.policies)
         if target not in self.graph.states:
-            return replace(folded, seq=conversation.seq + 1, state=target)
+            return evolve(folded, seq=conversation.seq + 1, state=target)
         subject = Subject(folded, event)
         subject.state = target
         return self._arrive(conversation, subject, tuple(PlannedEffect("", lane) for lane in lanes))
@@ -56,7 +56,7 @@ class ReplayMachine(Machine):
     @staticmethod
     def pass_over(conversation: Conversation) -> Conversation:
         """The conversation after a command that was refused."""
-        return replace(conversation, seq=conversation.seq + 1)
+        return evolve(conversation, seq=conversation.seq + 1)
 
 
 def _allowed(subject: Subject, guards: Sequence[tuple[str, Guard]]) -> bool:

@@ -22,12 +22,14 @@ class Entry(NamedTuple):
     Args:
         begins: it is the first that the log has of its conversation.
         sound: nothing before it in its conversation is missing, so that it can be judged.
+        altered: it is not what was exported.
     """
 
     line: int
     record: dict[str, Any]
     begins: bool
     sound: bool
+    altered: bool = False
 
 
 LogItem = GraphLine | Entry | LogProblem
@@ -66,6 +68,7 @@ class _Course:
         line: of the last record.
         open: its end has not been seen.
         sound: nothing was missing so far.
+        reported: there was a problem with the last record.
     """
 
     conversation: str
@@ -74,6 +77,7 @@ class _Course:
     line: int
     open: bool
     sound: bool
+    reported: bool = False
 
 
 class _Reader:
@@ -110,10 +114,14 @@ class _Reader:
 
     def _place(self, line: RecordLine) -> Iterator[LogItem]:
         """A record that is not simply the next one of its conversation."""
-        suspect = self._suspect
+        suspect, course = self._suspect, self._course
         if suspect is not None and _continues(line, (suspect.seal,)):
             yield from self._resume(line)
-        elif line.record["conversation"] == self._course.conversation:
+        elif course.reported and _continues(line, course.heads):
+            # The record before it gave the conversation's name or number wrongly.
+            course.conversation = line.record["conversation"]
+            yield self._advance(line)
+        elif line.record["conversation"] == course.conversation:
             yield from self._place_within(line)
         else:
             yield from self._place_outside(line)
@@ -122,6 +130,7 @@ class _Reader:
         """It continues a line that was reported, so only that line was wrong."""
         begins = line.record["conversation"] != self._course.conversation
         if begins:
+            self._slack -= 1
             yield from self._leave()
             self._begin(line, sound=False)
         yield self._advance(line, begins=begins, sound=False)
@@ -156,15 +165,17 @@ class _Reader:
             yield from self._leave()
             self._begin(line, sound=True)
             yield self._advance(line, begins=True)
-        elif closed and seq == 1:
+        elif closed and seq <= 1:
             yield _problem(line, ProblemCode.ALTERED, _BROKEN)
             self._begin(line, sound=True)
             yield self._advance(line, begins=True, altered=True)
         elif closed:
-            if seq > self._slack + 1:
+            hidden = seq <= self._slack + 1
+            if not hidden:
                 yield _problem(line, ProblemCode.MIDDLE, _MIDDLE)
             self._begin(line, sound=False)
             yield self._advance(line, begins=True)
+            self._course.reported = not hidden
         else:
             yield from self._skip(line, ProblemCode.STRAY, _STRAY)
 
@@ -173,9 +184,6 @@ class _Reader:
         yield _problem(line, code, reason)
         yield Entry(line.line, line.record, begins=False, sound=False)
         self._suspect, self._slack = line, self._slack + 1
-        if code is ProblemCode.MISSING:
-            self._course.sound = False
-            self._course.open = not line.last
 
     def _begin(self, line: RecordLine, *, sound: bool) -> None:
         name = line.record["conversation"]
@@ -197,13 +205,20 @@ class _Reader:
         course.line = line.line
         course.open = not line.last
         course.sound = course.sound and sound
+        course.reported = altered
         self._suspect, self._slack = None, 0
-        return Entry(line.line, line.record, begins, course.sound)
+        return Entry(line.line, line.record, begins, course.sound, altered)
 
     def _leave(self) -> Iterator[LogItem]:
         """The present conversation is over; its end should have been seen, or what hid it."""
-        if self._course.open and self._slack == 0:
+        if self._course.open and not (self._slack and self._may_be_end(self._suspect)):
             yield self._of_course(ProblemCode.CUT, _CUT)
+
+    def _may_be_end(self, suspect: RecordLine | None) -> bool:
+        """Whether a reported line, unreadable if None, can be the end of the conversation."""
+        if suspect is None or suspect.record["seq"] == self._course.expected:
+            return True
+        return bool(suspect.record["conversation"] == self._course.conversation)
 
     def _of_course(self, code: ProblemCode, reason: str) -> LogProblem:
         course = self._course

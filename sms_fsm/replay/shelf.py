@@ -55,9 +55,9 @@ class Shelf:
             self._machines[line.hash] = self._compile(graph)
         return None
 
-    def holds(self, behaviour_hash: str) -> bool:
-        """Whether the log carries this graph, be it usable or not."""
-        return behaviour_hash in self._lines
+    def knows(self, behaviour_hash: str) -> bool:
+        """Whether the log carries this graph, be it usable or not; or none of its own is needed."""
+        return self._candidate is not None or behaviour_hash in self._lines
 
     def machine(self, behaviour_hash: str) -> ReplayMachine | None:
         """What events that were recorded on this graph are replayed on."""

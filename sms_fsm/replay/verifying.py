@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 
 from sms_fsm.graph import StateGraph
 from sms_fsm.registry import Registry
-from sms_fsm.replay.coverage import Exercised
-from sms_fsm.replay.judge import Judge, Judgement
+from sms_fsm.replay.judge import Judge
 from sms_fsm.replay.lines import GraphLine
 from sms_fsm.replay.problems import LogProblem
 from sms_fsm.replay.reading import Entry, read_log
-from sms_fsm.replay.report import ReplayReport, Tally
+from sms_fsm.replay.report import ReplayReport
 from sms_fsm.replay.shelf import Shelf
+from sms_fsm.replay.tally import Tally
 
 OnProgress = Callable[[int], None]
 
@@ -46,7 +46,7 @@ class Verification:
     def __init__(self, shelf: Shelf, on_progress: OnProgress | None = None) -> None:
         self.shelf = shelf
         self.tally = Tally()
-        self._judge = Judge(shelf)
+        self._judge = Judge(shelf, self.tally)
         self._on_progress = on_progress
 
     def run(self, lines: Iterable[str | bytes]) -> None:
@@ -57,33 +57,16 @@ class Verification:
                 self.tally.report(item)
             else:
                 self._shelve(item)
-        self._close()
+        self._judge.close()
 
     def _take(self, entry: Entry) -> None:
         self.tally.events += 1
         if self._on_progress is not None and self.tally.events % _PROGRESS_EVERY == 0:
             self._on_progress(self.tally.events)
         if entry.begins:
-            self._close()
             self._judge.begin(entry.record)
         if entry.sound:
-            self._count(self._judge.judge(entry))
-
-    def _count(self, judgement: Judgement) -> None:
-        if judgement.problem is not None:
-            self.tally.report(judgement.problem)
-        if judgement.step is None or judgement.machine is None:
-            return
-        self.tally.judged += 1
-        behaviour_hash = judgement.machine.graph.behaviour_hash
-        self.tally.exercised.setdefault(behaviour_hash, Exercised()).add(judgement.step)
-        if judgement.divergence is not None:
-            self.tally.diverge(judgement, judgement.divergence, listed=self.shelf.exact)
-
-    def _close(self) -> None:
-        """The conversation before is complete."""
-        if self._judge.track.machine is not None:
-            self.tally.buckets[self._judge.track.bucket] += 1
+            self._judge.judge(entry)
 
     def _shelve(self, line: GraphLine) -> None:
         problem = self.shelf.add(line)
