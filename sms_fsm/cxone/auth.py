@@ -61,9 +61,7 @@ class TokenProvider:
         Raises:
             CXoneError: as `current`.
         """
-        held = self._held
-        if held is not None and held.token.access_token == rejected.access_token:
-            self._rejected = rejected.access_token
+        self._rejected = rejected.access_token
         return self.current(timeout_seconds=timeout_seconds)
 
     def scopes_missing(self, *, timeout_seconds: float) -> tuple[str, ...]:

@@ -51,15 +51,18 @@ class Transport:
         reach("call.before", call.operation)
         if not deadline.rest:
             raise out_of_time(call)
+        answer: Answer | None = None
         began = monotonic()
-        answer = translated(call, lambda: self._exchanged(call, deadline, token))
+        try:
+            answer = translated(call, lambda: self._exchanged(call, deadline, token))
+        finally:
+            _log.debug(
+                "cxone.call",
+                operation=call.operation,
+                status=answer.status if answer else None,
+                seconds=round(monotonic() - began, 3),
+            )
         reach("call.after", call.operation)
-        _log.debug(
-            "cxone.call",
-            operation=call.operation,
-            status=answer.status,
-            seconds=round(monotonic() - began, 3),
-        )
         return answer
 
     def close(self) -> None:
@@ -106,7 +109,7 @@ class Transport:
 
 def _body(response: requests.Response) -> bytes:
     """The body, decoded, read no further than the cap."""
-    if response.headers.get("Content-Encoding", "identity") not in {"identity", "gzip"}:
+    if response.headers.get("Content-Encoding", "identity").lower() not in {"identity", "gzip"}:
         raise requests.exceptions.ContentDecodingError("an encoding that was not offered")
     body = bytearray()
     for chunk in response.iter_content(_CHUNK_BYTES):

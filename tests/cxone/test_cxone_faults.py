@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 from dataclasses import dataclass
@@ -88,7 +89,11 @@ FAULTS = {
         answering(b"{}", "200 OK", "Content-Encoding: gzip"), None, "unreadable", True, True
     ),
     "an encoding that was not offered": Fault(
-        answering(b"{}", "200 OK", "Content-Encoding: gzip, gzip"), None, "unreadable", True, True
+        answering(gzip.compress(gzip.compress(b"[]")), "200 OK", "Content-Encoding: gzip, gzip"),
+        None,
+        "unreadable",
+        True,
+        True,
     ),
 }
 
@@ -102,7 +107,7 @@ def client_of(platform: RawPlatform) -> CXoneClient:
 def test_a_fault_is_judged_by_what_the_platform_may_have_done(name: str, operation: str) -> None:
     fault = FAULTS[name]
     with raw_platform(with_tokens(fault.script)) as platform, pytest.raises(CXoneError) as caught:
-        CALLS[operation](client_of(platform), 0.2 if fault.script is hanging else 2)
+        CALLS[operation](client_of(platform), 0.1 if fault.script is hanging else 5)
 
     error = caught.value
     assert (error.operation, error.status, error.code) == (operation, fault.status, fault.code)

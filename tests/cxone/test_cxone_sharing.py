@@ -213,6 +213,33 @@ def test_nobody_waits_for_another_process_while_the_old_token_lives(
     assert len(desk.grants) == 1
 
 
+def test_a_token_that_was_stored_just_before_the_lease_was_free_is_used(
+    process: Any, store: MemoryTokenStore, desk: TokenDesk
+) -> None:
+    other = process()
+    store.before_lease = lambda: call(other)
+
+    call(process())
+
+    assert len(desk.grants) == 1
+    assert not store.leased
+
+
+def test_the_store_is_left_alone_while_attempts_are_spaced_and_the_old_token_lives(
+    process: Any, store: MemoryTokenStore, desk: TokenDesk, clock: MovableClock
+) -> None:
+    client = process()
+    call(client)
+    clock.advance(3000)
+    desk.faults = [(503, "")]
+    call(client)
+    loads = store.loads
+
+    call(client)
+
+    assert store.loads == loads
+
+
 def test_another_processs_success_ends_this_ones_spacing(process: Any, desk: TokenDesk) -> None:
     one, other = process(), process()
     desk.faults = [(503, "")]

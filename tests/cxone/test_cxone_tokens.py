@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 from typing import Any
@@ -12,6 +13,7 @@ import responses
 from sms_fsm.cxone import CXoneClient, connect
 from sms_fsm.errors import CXoneError
 
+from .raw_platform import answering, raw_platform, with_tokens
 from .tenant import API, HOST, POST, TOKEN_URL, MovableClock, settings_for
 from .token_desk import TokenDesk, call, failing_call
 from .wire_file import operation_of
@@ -492,3 +494,23 @@ def test_waiting_for_another_threads_renewal_ends_with_the_callers_time(
 
     assert (caught.value.operation, caught.value.code) == ("issueToken", "timeout")
     assert (caught.value.retryable, caught.value.ambiguous) == (True, False)
+
+
+def test_a_token_endpoint_that_hangs_leaves_time_for_the_call_while_the_old_token_lives(
+    clock: MovableClock,
+) -> None:
+    hangs = Event()
+
+    def hang_on_tokens(connection: socket.socket, request: bytes) -> None:
+        if b"/oauth/token " in request and hangs.is_set():
+            connection.recv(1)
+        else:
+            with_tokens(answering(b"[]"))(connection, request)
+
+    with raw_platform(hang_on_tokens) as platform:
+        client = connect(settings_for(platform.url), clock=clock, token_store=None)
+        call(client)
+        clock.advance(3000)
+        hangs.set()
+
+        assert client.delivery_statuses("conv-1", timeout_seconds=1) == ()

@@ -7,9 +7,10 @@ import logging
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_drip_is_cut_at_the_total_time_out(root: Root, secured: bool, data: by
     drip = Drip(data)
     context = root.context("127.0.0.1") if secured else None
     with raw_platform(drip, context=context) as platform:
-        error = failure(platform.url)
+        error = failure(platform.url, seconds=0.3 if secured else 0.1)
 
         assert (error.code, error.ambiguous) == ("timeout", True)
         assert not drip.done
@@ -78,13 +79,27 @@ def test_a_flood_of_interim_answers_is_cut_at_the_total_time_out() -> None:
         assert failure(platform.url).code == "timeout"
 
 
-def test_a_server_that_does_not_read_is_cut_at_the_total_time_out() -> None:
+def test_a_server_that_reads_slowly_is_cut_at_the_total_time_out() -> None:
     """The request is larger than all buffers between, so it is sending that waits."""
-    large = Call("postMessage", "POST", ("x",), json={"a": "x" * 30_000_000}, creates=True)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    text = "x" * 30_000_000
+    large = Call("postMessage", "POST", ("x",), json={"a": text}, creates=True)
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
+        received = pool.submit(_read_slowly, listener)
         error = failure(f"http://127.0.0.1:{listener.getsockname()[1]}", large, 0.5)
 
-    assert (error.code, error.ambiguous) == ("timeout", True)
+        assert (error.code, error.ambiguous) == ("timeout", True)
+        assert received.result(30) < len(text)
+
+
+def _read_slowly(listener: socket.socket) -> int:
+    """Read all that comes, never so slowly that a single send would wait for long."""
+    connection, _ = listener.accept()
+    received = 0
+    with connection, suppress(OSError):
+        while data := connection.recv(65_536):
+            received += len(data)
+            sleep(0.01)
+    return received
 
 
 def test_a_tls_handshake_that_never_ends_was_not_applied() -> None:
@@ -147,7 +162,7 @@ class dripping_relay:  # noqa: N801  # reads as the context manager that it is
 
     def _downstream(self, client: socket.socket) -> None:
         try:
-            while (data := self._target.recv(1)) and not self._stopped.wait(0.02):
+            while (data := self._target.recv(1)) and not self._stopped.wait(0.001):
                 client.sendall(data)
         except OSError:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from time import monotonic
 
@@ -13,12 +14,15 @@ class MemoryTokenStore:
         self.stored: tuple[int, bytes] | None = None
         self.broken = False
         self.asked_seconds: list[float] = []
+        self.loads = 0
+        self.before_lease: Callable[[], None] | None = None
         self._lock = Lock()
         self._holder: str | None = None
         self._until = 0.0
 
     def load(self) -> tuple[int, bytes] | None:
         self._check()
+        self.loads += 1
         return self.stored
 
     def save(self, ciphertext: bytes, holder: str) -> int:
@@ -32,6 +36,9 @@ class MemoryTokenStore:
     def lease(self, holder: str, seconds: float) -> bool:
         self._check()
         self.asked_seconds.append(seconds)
+        if self.before_lease is not None:
+            act, self.before_lease = self.before_lease, None
+            act()
         with self._lock:
             if self._holder not in {None, holder} and monotonic() < self._until:
                 return False
