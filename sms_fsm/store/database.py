@@ -20,6 +20,7 @@ from tenacity import (
 
 from sms_fsm.errors import SettingsError, StoreUnavailable
 from sms_fsm.failpoints import reach
+from sms_fsm.store.urls import connect_arguments, is_sqlite, store_url
 
 LOCK_WAIT_SECONDS = 10.0
 """How long a call waits, in real time, for others to be done with what it needs."""
@@ -147,9 +148,9 @@ def open_database(
     }
     try:
         engine = create_engine(parsed, **options)
-    except ModuleNotFoundError as error:
+    except ImportError:
         hint = "pip install 'sms-fsm[postgres]'"
-        raise SettingsError(f"database_url: {error.name} is not installed: {hint}") from None
+        raise SettingsError(f"database_url: the Postgres driver is missing: {hint}") from None
     if is_sqlite(parsed):
         _prepare_sqlite(engine, lock_wait_seconds)
     return Database(engine, lock_wait_seconds=lock_wait_seconds, beside=beside)
