@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from types import MappingProxyType
@@ -137,6 +138,7 @@ class Dispatcher:
     # One effect
 
     def _carry_out(self, effect: Effect, ends: float) -> None:
+        effect = self._suspected(effect)
         attempt = self._attempt(effect, ends)
         outcome = self._perform(attempt)
         self._store.write(lambda uow: self._record(uow, effect, outcome))
@@ -146,6 +148,12 @@ class Dispatcher:
             effect_name=effect.name,
             next=type(outcome.then).__name__,
         )
+
+    def _suspected(self, effect: Effect) -> Effect:
+        """A worker that did not come back may have called: that is unknown from now on."""
+        if not effect.interrupted or effect.unknown_since is not None:
+            return effect
+        return replace(effect, unknown_since=self._around.clock())
 
     def _attempt(self, effect: Effect, ends: float) -> Attempt:
         subject = self._store.subject(effect)

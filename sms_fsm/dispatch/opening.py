@@ -22,7 +22,6 @@ def open_conversation(attempt: Attempt) -> Outcome:
     """Adopt the oldest active match, else reactivate an archived one, else create."""
     if not attempt.blocked:
         return Outcome(Finished())
-    attempt = _suspicious(attempt)
     try:
         if attempt.effect.unknown_since is not None:
             lost = _settle_creation(attempt)
@@ -125,14 +124,6 @@ def _vanished(attempt: Attempt, error: CXoneError) -> Outcome:
     if any(match.conversation_id == attempt.conversation_id for match in matches):
         return Outcome(again)
     return Outcome(again, (_opened(attempt, matches[0], "adopted"),))
-
-
-def _suspicious(attempt: Attempt) -> Attempt:
-    """A worker that did not come back may have created; that is unknown from now on."""
-    effect = attempt.effect
-    if not effect.interrupted or effect.unknown_since is not None:
-        return attempt
-    return replace(attempt, effect=replace(effect, unknown_since=attempt.now))
 
 
 def _settle_creation(attempt: Attempt) -> Outcome | None:

@@ -219,7 +219,7 @@ class Attempt:
         unknown = replace(self, effect=effect)
         try:
             outcome = look_up(unknown)
-        except CXoneError:
+        except (CXoneError, LeaseTooShort):
             outcome = unknown.unsettled()
         outcome = outcome or unknown.delayed(error, unknown_since=effect.unknown_since)
         return replace(outcome, events=(event, *outcome.events))

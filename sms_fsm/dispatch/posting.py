@@ -24,7 +24,6 @@ def post_message(attempt: Attempt) -> Outcome:
     message = attempt.message
     if message is None or _next_part(attempt, message) is None or _unwanted(message):
         return Outcome(Finished())
-    attempt = _suspicious(attempt)
     try:
         if attempt.effect.unknown_since is not None:
             lost = _settle(attempt, message)
@@ -53,14 +52,6 @@ def _next_part(attempt: Attempt, message: Message) -> int | None:
 def _reference(attempt: Attempt, part: int) -> str:
     """Derived, so that every attempt at this post carries the same."""
     return f"{attempt.effect.id}.{part}"
-
-
-def _suspicious(attempt: Attempt) -> Attempt:
-    """A worker that did not come back may have posted; that is unknown from now on."""
-    effect = attempt.effect
-    if not effect.interrupted or effect.unknown_since is not None:
-        return attempt
-    return replace(attempt, effect=replace(effect, unknown_since=attempt.now))
 
 
 def _settle(attempt: Attempt, message: Message) -> Outcome | None:

@@ -412,6 +412,7 @@ class UnitOfWork:
             state=EffectState.QUEUED.value,
             reason=None,
             interrupted=False,
+            unknown_since=effect.unknown_since,
             failures=failures,
             # To wait is no failure, but it does not end a row of them.
             started_at=effect.started_at if failures else None,
