@@ -177,9 +177,9 @@ class _Status(_Wire):
         """A time that can't be read must not cost the carrier's word itself."""
         try:
             moment = _MOMENT.validate_python(value)
-        except ValidationError:
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        except (ValidationError, OverflowError):
             return None
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def value(self) -> RemoteStatus:
         return RemoteStatus(**dict(self))

@@ -318,6 +318,7 @@ def test_delivery_is_read_from_the_delivery_status_endpoint(
     [
         ("2024-05-12T14:32:10", datetime(2024, 5, 12, 14, 32, 10, tzinfo=UTC)),
         ("2024-05-12T16:32:10+02:00", datetime(2024, 5, 12, 14, 32, 10, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+05:00", None),
         ("yesterday", None),
         ("2024-13-40T00:00:00Z", None),
         (None, None),
