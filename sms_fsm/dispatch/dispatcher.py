@@ -150,8 +150,11 @@ class Dispatcher:
         )
 
     def _suspected(self, effect: Effect) -> Effect:
-        """A worker that did not come back may have called: that is unknown from now on."""
-        if not effect.interrupted or effect.unknown_since is not None:
+        """A worker that did not come back may have called: that is unknown from now on.
+
+        When an earlier answer got lost says nothing about the call that it may have made.
+        """
+        if not effect.interrupted:
             return effect
         return replace(effect, unknown_since=self._around.clock())
 
@@ -181,7 +184,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - one poisoned effect must not stop the others
             _log.exception("effect.broken", effect=effect.id, effect_name=effect.name)
             broken = CXoneError(effect.name, status=None, code=type(error).__name__, retryable=True)
-            return attempt.delayed(broken, unknown_since=effect.unknown_since or attempt.now)
+            return attempt.delayed(broken, unknown_since=attempt.now)
 
     def _record(self, uow: UnitOfWork, effect: Effect, outcome: Outcome) -> None:
         """Write what became of an effect, unless another worker took it over meanwhile."""

@@ -326,12 +326,19 @@ class UnitOfWork:
         return fallback if first is None else first - 1
 
     def _make_way(self, held: _Held) -> None:
-        """A head that has not begun goes back into the queue."""
+        """A head that has not begun goes back into the queue.
+
+        One whose answer was lost has begun: it is looked up in the conversation it was sent to.
+        """
         if held.lane_head is None:
             return
         moved = self._connection.execute(
             update(OUTBOX)
-            .where(OUTBOX.c.id == held.lane_head, OUTBOX.c.state == EffectState.PENDING.value)
+            .where(
+                OUTBOX.c.id == held.lane_head,
+                OUTBOX.c.state == EffectState.PENDING.value,
+                OUTBOX.c.unknown_since.is_(None),
+            )
             .values(state=EffectState.QUEUED.value)
             .returning(OUTBOX.c.id)
         ).scalar()

@@ -1,0 +1,1 @@
+"""Crashes everywhere: nothing is lost, nothing is sent twice."""
