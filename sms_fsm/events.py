@@ -44,6 +44,9 @@ COMMANDS = frozenset(
 )
 """Events that a host asks for; a graph that has no rule for one refuses it."""
 
+MIGRATED = "ConversationMigrated"
+"""The one event that no graph decides on: it leads from one graph to another."""
+
 
 def digest(*parts: str) -> str:
     """SHA-256 of the parts, each with its length before it, as lower-case hex."""
@@ -301,6 +304,29 @@ def effect_died(
         "fallback": fallback,
     }
     return Event("EffectDied", at, data)
+
+
+def conversation_migrated(
+    at: datetime,
+    *,
+    from_version: int,
+    from_hash: str,
+    to_version: int,
+    to_hash: str,
+    states: Mapping[str, str],
+) -> Event:
+    """A conversation moved to another version of its graph, by this map of states.
+
+    The map is data of the event because a graph's hash does not cover its migrations.
+    """
+    data = {
+        "from_version": from_version,
+        "from_hash": from_hash,
+        "to_version": to_version,
+        "to_hash": to_hash,
+        "states": dict(states),
+    }
+    return Event(MIGRATED, at, data)
 
 
 def effect_retried(

@@ -36,12 +36,18 @@ class Machines:
         Raises:
             GraphError: the store does not know that version, or its names are gone.
         """
-        found = self._compiled.get(conversation.graph_hash)
-        return found or self._compile(conversation)
+        return self.with_hash(conversation.graph_hash)
 
-    def _compile(self, conversation: Conversation) -> Machine:
+    def with_hash(self, behaviour_hash: str) -> Machine:
+        """The machine of the graph with this behaviour.
+
+        Raises:
+            GraphError: as `of` does.
+        """
+        return self._compiled.get(behaviour_hash) or self._compile(behaviour_hash)
+
+    def _compile(self, behaviour_hash: str) -> Machine:
         with self._compiling:
-            behaviour_hash = conversation.graph_hash
             if behaviour_hash not in self._compiled:
                 graph = self._load(behaviour_hash)
                 machine = Machine(graph, self._registry.guards, self._registry.actions)

@@ -16,10 +16,13 @@ def check_migration(old: StateGraph, new: StateGraph) -> tuple[Problem, ...]:
 
 
 def _problems(old: StateGraph, new: StateGraph) -> Iterator[Problem]:
+    for effect in sorted(old.effects.keys() - new.effects.keys()):
+        # It may wait in the outbox; its rules are those of the graph that its conversation is on.
+        message = f"effect {effect} of version {old.version} is not declared any more"
+        yield Code.LOST_EFFECT.at(Mark(), message)
     migration = next((m for m in new.migrations if m.from_version == old.version), None)
     if migration is None:
-        message = f"there is no migration from version {old.version}"
-        yield Code.NO_MIGRATION.at(Mark(), message)
+        yield Code.NO_MIGRATION.at(Mark(), _no_migration(old.version, new.version))
         return
     for state in sorted(old.states.keys() - migration.states.keys()):
         message = f"state {state} of version {old.version} is not mapped"
@@ -27,3 +30,10 @@ def _problems(old: StateGraph, new: StateGraph) -> Iterator[Problem]:
     for state in sorted(migration.states.keys() - old.states.keys()):
         message = f"version {old.version} has no state {state}"
         yield Code.UNKNOWN_OLD_STATE.at(migration.mark, message)
+
+
+def _no_migration(old: int, new: int) -> str:
+    message = f"there is no migration from version {old}"
+    if old < new:
+        return message
+    return f"{message}, which is newer: give this graph a version above {old} to go back to it"

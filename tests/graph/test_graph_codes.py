@@ -195,6 +195,7 @@ ELSEWHERE = {
     Code.NO_MIGRATION,
     Code.UNMAPPED_STATE,
     Code.UNKNOWN_OLD_STATE,
+    Code.LOST_EFFECT,
 }
 
 
@@ -267,6 +268,21 @@ def test_a_migration_maps_exactly_the_states_of_the_old_version(
     problems = check_migration(old, new)
     assert [(p.code, p.line) for p in problems] == expected
     assert all(problem.file == "new.yaml" for problem in problems)
+
+
+def test_an_effect_that_may_still_wait_must_stay_declared() -> None:
+    old = load_graph_text(small("version: 2", "version: 1"), SMALL_NAMES)
+    migrate = "migrate:\n  - {from: 1, states: {a: a, b: a}}\n"
+    bare = SMALL.replace("effects:\n  Call: {retry_for: 1h, on_failure: hold}\n", "")
+    new = load_graph_text(bare.replace(", do: call", "") + migrate, SMALL_NAMES)
+    assert [p.code for p in check_migration(old, new)] == ["G404"]
+
+
+def test_a_way_back_without_a_higher_version_is_explained() -> None:
+    old = load_graph_text(SMALL, SMALL_NAMES)
+    new = load_graph_text(small("version: 2", "version: 1"), SMALL_NAMES)
+    (problem,) = check_migration(old, new)
+    assert "give this graph a version above 2" in problem.message
 
 
 def test_every_code_is_shown_by_some_test() -> None:
