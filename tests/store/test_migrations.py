@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -21,19 +21,8 @@ from sms_fsm.errors import SettingsError
 from sms_fsm.store import Database, migrations, open_database, schema_is_current, upgrade
 from sms_fsm.store.tables import ConversationRow
 
+from .openers import PROCESSES
 from .shelf import Shelf, at_once
-
-_OPEN_AND_STORE = """
-import sys
-from sms_fsm.store import open_database, upgrade
-sys.path.insert(0, sys.argv[2])
-from store.shelf import Shelf
-print("ready", flush=True)
-identity = sys.stdin.readline().strip()
-database = open_database(sys.argv[1])
-upgrade(database)
-Shelf(database).create(identity, isolation=identity)
-"""
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -116,30 +105,15 @@ def test_engines_of_one_process_upgrade_stores_of_their_own_at_once(tmp_path: Pa
 
 
 def test_eight_processes_open_one_new_store_at_once(empty: Database, empty_url: str) -> None:
-    tests = Path(__file__).parents[1]
-    package = Path(sms_fsm.__file__).parents[1]
-    with ExitStack() as stack:
-        processes = [
-            stack.enter_context(
-                subprocess.Popen(
-                    [sys.executable, "-c", _OPEN_AND_STORE, empty_url, str(tests)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    cwd=package,
-                )
-            )
-            for _ in range(8)
-        ]
-        for process in processes:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "ready\n"
-        for number, process in enumerate(processes):
-            assert process.stdin is not None
-            process.stdin.write(f"c-{number}\n")
-            process.stdin.flush()
-        complaints = [process.communicate()[1] for process in processes]
-    assert complaints == [""] * 8
+    opened = subprocess.run(
+        [sys.executable, "-m", "store.openers", empty_url],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[1],
+        env={**os.environ, "PYTHONPATH": str(Path(sms_fsm.__file__).parents[1])},
+    )
+    assert opened.stderr == ""
+    assert opened.returncode == 0
     stored = Shelf(empty).queries.conversations(None, None, 100)
-    assert [conversation.id for conversation in stored] == [f"c-{n}" for n in range(8)]
+    assert [conversation.id for conversation in stored] == [f"c-{n}" for n in range(PROCESSES)]
