@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -19,7 +20,9 @@ from sms_fsm.effects import Effect
 from sms_fsm.errors import InvalidMessage, SettingsError, UnknownConversation
 from sms_fsm.graph import StateGraph, default_graph, load_graph_file
 from sms_fsm.intake import Intake
+from sms_fsm.listeners import Listeners
 from sms_fsm.log import LoggedEvent, sealed_lines
+from sms_fsm.machine import Step
 from sms_fsm.machines import Machines
 from sms_fsm.messages import DeliveryStatus, FailedMessage, InboundMessage, Receipt
 from sms_fsm.recorder import Recorder
@@ -30,6 +33,7 @@ from sms_fsm.store import (
     Queries,
     Repository,
     SqlTokenStore,
+    check_writable,
     open_database,
     schema_is_current,
     upgrade,
@@ -37,6 +41,8 @@ from sms_fsm.store import (
 from sms_fsm.webhook import Ingress, WebhookReply
 
 _CONNECTIONS_BESIDE_WORKERS = 4
+_CALLBACK_WAIT_SECONDS = 0.8
+"""How long a callback waits for the store: its sender must have an answer within two seconds."""
 _LARGEST_PAGE = 1000
 _PROGRESS_EVERY = 1000
 
@@ -51,19 +57,27 @@ class Engine:
     def __init__(
         self,
         *,
-        database: Database,
+        databases: tuple[Database, ...],
         intake: Intake,
         dispatcher: Dispatcher,
         ingress: Ingress,
         queries: Queries,
         platform: cxone.CXoneClient,
+        machines: Machines,
+        clock: Clock,
+        listeners: Listeners,
     ) -> None:
-        self._database = database
+        self._databases = databases
         self._intake = intake
         self._dispatcher = dispatcher
         self._ingress = ingress
-        self._queries = queries
         self._platform = platform
+        self._machines = machines
+        self._listeners = listeners
+        self.queries = queries
+        """Reading for pages and commands: what the calls below do not show."""
+        self.now = clock
+        """The present as the engine has it."""
 
     @classmethod
     def from_settings(
@@ -96,7 +110,8 @@ class Engine:
         registry = registry or Registry()
         graph = load_graph(settings, registry)
         database = open_store(settings)
-        repository = Repository(database)
+        told = Listeners()
+        repository = Repository(database, told)
         repository.register_graph(graph, clock())
         machines = Machines(graph, registry, repository.graph_document)
         recorder = Recorder(
@@ -105,14 +120,15 @@ class Engine:
             fallback=fallback is not None,
             dedupe_window=timedelta(seconds=settings.dedupe_window_seconds),
         )
-        intake = Intake(
-            repository,
-            recorder,
-            machines,
+        take_in = partial(
+            Intake,
+            recorder=recorder,
+            machines=machines,
             settings=settings,
             clock=clock,
             isolation=_isolation(graph, registry),
         )
+        hurried = _open_hurried(settings, database)
         platform = cxone.connect(settings, clock=clock, token_store=SqlTokenStore(database))
         queries = Queries(database)
         around = Surroundings(
@@ -127,14 +143,16 @@ class Engine:
             handlers=registry.effects,
         )
         dispatcher = Dispatcher(repository, recorder, machines, settings, around)
-        ingress = Ingress(intake, settings.webhook_secrets)
         return cls(
-            database=database,
-            intake=intake,
+            databases=(database, hurried),
+            intake=take_in(repository),
             dispatcher=dispatcher,
-            ingress=ingress,
+            ingress=Ingress(take_in(Repository(hurried, told)), settings.webhook_secrets),
             queries=queries,
             platform=platform,
+            machines=machines,
+            clock=clock,
+            listeners=told,
         )
 
     def __enter__(self) -> Self:
@@ -151,7 +169,8 @@ class Engine:
     def close(self) -> None:
         """Give connections back. What is stored goes on with the next engine."""
         self._platform.close()
-        self._database.close()
+        for database in self._databases:
+            database.close()
 
     # Taking in
 
@@ -264,6 +283,11 @@ class Engine:
         """Take a callback of CXone in: verified, parsed and stored before it is answered."""
         return self._ingress.webhook(body, headers)
 
+    @property
+    def verifies_webhooks(self) -> bool:
+        """Whether callbacks must be signed."""
+        return self._ingress.verifies
+
     # Carrying out
 
     def drain(self, *, limit: int | None = None) -> int:
@@ -289,7 +313,32 @@ class Engine:
         """
         self._intake.retry(effect_id, actor=actor, reason=reason)
 
+    def watch(self, listener: Callable[[Step], None]) -> None:
+        """Have ``listener`` told of each step that this engine makes, after its commit.
+
+        It is called in the thread that made the step, so it must be quick. Steps of other
+        processes are not told.
+        """
+        self._listeners.add(listener)
+
     # Looking
+
+    def check_store(self) -> None:
+        """Whether callbacks could be stored now; changes nothing.
+
+        Raises:
+            StoreUnavailable: they could not, and why.
+        """
+        check_writable(self._databases[-1])
+
+    @property
+    def graph(self) -> StateGraph:
+        """The graph that new conversations run on."""
+        return self._machines.current.graph
+
+    def graph_of(self, conversation: Conversation) -> StateGraph:
+        """The graph that a conversation runs on."""
+        return self._machines.of(conversation).graph
 
     def conversation(self, id: str) -> Conversation:  # noqa: A002 - the contract's name
         """A conversation with its messages.
@@ -297,7 +346,7 @@ class Engine:
         Raises:
             UnknownConversation: there is none with this id.
         """
-        found = self._queries.conversation(id)
+        found = self.queries.conversation(id)
         if found is None:
             raise UnknownConversation("no conversation has this id")
         return found
@@ -316,7 +365,7 @@ class Engine:
         """
         if customer is None and business is None and external_customer_id is None:
             raise InvalidMessage("customer", "give customer, business or external_customer_id")
-        return self._queries.find(
+        return self.queries.find(
             None if customer is None else sms.normalise(customer, "customer"),
             None if business is None else sms.normalise(business, "business"),
             external_customer_id,
@@ -332,7 +381,7 @@ class Engine:
         """
         if not 1 <= limit <= _LARGEST_PAGE:
             raise InvalidMessage("limit", f"expected 1 to {_LARGEST_PAGE}")
-        return list(self._queries.conversations(state, after, limit))
+        return list(self.queries.conversations(state, after, limit))
 
     def history(self, id: str) -> list[LoggedEvent]:  # noqa: A002 - the contract's name
         """Everything that happened to a conversation, oldest first.
@@ -340,18 +389,18 @@ class Engine:
         Raises:
             UnknownConversation: there is none with this id.
         """
-        events = list(self._queries.history(id))
+        events = list(self.queries.history(id))
         if not events:
             raise UnknownConversation("no conversation has this id")
         return events
 
     def dead_letters(self) -> list[Effect]:
         """Effects that gave up, why, and after how many attempts."""
-        return list(self._queries.dead_letters())
+        return list(self.queries.dead_letters())
 
     def carriers(self) -> list[CarrierFigures]:
         """Repeated callbacks, deliveries and failures by carrier profile."""
-        return list(self._queries.carriers())
+        return list(self.queries.carriers())
 
     def export_log(
         self, file: TextIO, *, conversation: str | None = None, since: datetime | None = None
@@ -363,7 +412,7 @@ class Engine:
         """
         if conversation is not None:
             self.conversation(conversation)
-        return export_log(self._queries, file, conversation=conversation, since=since)
+        return export_log(self.queries, file, conversation=conversation, since=since)
 
 
 def export_log(
@@ -416,6 +465,16 @@ def open_store(settings: Settings) -> Database:
     elif not schema_is_current(database):
         raise SettingsError("database_url: the schema is not up to date: run `sms-fsm db upgrade`")
     return database
+
+
+def _open_hurried(settings: Settings, database: Database) -> Database:
+    """The same store for callbacks, which cannot wait as long as others can."""
+    return open_database(
+        settings.database_url,
+        pool_size=settings.workers + _CONNECTIONS_BESIDE_WORKERS,
+        lock_wait_seconds=_CALLBACK_WAIT_SECONDS,
+        beside=database,
+    )
 
 
 def _isolation(graph: StateGraph, registry: Registry) -> IsolationRule | None:

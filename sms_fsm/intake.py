@@ -40,8 +40,6 @@ from sms_fsm.registry import IsolationRule
 Outcome: TypeAlias = Receipt | TransitionRefused
 """What became of a fact or command; a refusal is told after the commit, for it is in the log."""
 
-Fact: TypeAlias = Callable[[UnitOfWork], Outcome]
-"""What came from outside: checked, and taken in by the transaction that it is called with."""
 
 _TRANSFER_TYPES = ("warm", "cold")
 
@@ -56,6 +54,19 @@ class _Pair:
     name: str | None = None
     external_customer_id: str | None = None
     preferred_language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that came from outside, checked.
+
+    Args:
+        take: takes it in.
+        about: the id of the conversation that it is about, if there is one yet.
+    """
+
+    take: Callable[[UnitOfWork], Outcome]
+    about: Callable[[UnitOfWork], str | None]
 
 
 class Intake:
@@ -82,19 +93,26 @@ class Intake:
 
     def receive(self, message: InboundMessage) -> Receipt:
         """Take a customer's SMS in."""
-        return self._run(self.message(message))
+        return self._run(self.message(message).take)
 
     def record(self, status: DeliveryStatus) -> Receipt:
         """Take a carrier's word on one message in."""
-        return self._run(self.status(status))
+        return self._run(self.status(status).take)
 
     def archived(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Receipt:
         """CXone archived a conversation."""
-        return self._run(self.archival(conversation_id=conversation_id, timestamp=timestamp))
+        fact = self.archival(conversation_id=conversation_id, timestamp=timestamp)
+        return self._run(fact.take)
 
     def take(self, facts: Sequence[Fact]) -> Sequence[Outcome]:
         """Take facts in, in their order and in one transaction: all are stored, or none."""
-        return self._store.write(lambda uow: [fact(uow) for fact in facts])
+
+        def work(uow: UnitOfWork) -> list[Outcome]:
+            if len(facts) > 1:
+                _lock_in_order(uow, facts)
+            return [fact.take(uow) for fact in facts]
+
+        return self._store.write(work)
 
     def message(self, message: InboundMessage) -> Fact:
         """A customer's SMS, checked."""
@@ -124,13 +142,17 @@ class Intake:
                 uow, conversation, event, key=key, content=content, text=message.text
             )
 
-        return work
+        holder = (pair.customer, pair.business, pair.isolation)
+        return Fact(work, lambda uow: uow.holder(*holder))
 
     def status(self, status: DeliveryStatus) -> Fact:
         """A carrier's word on one message, checked."""
         data = status_data(status)
         check_instant(status.timestamp, "timestamp")
-        return lambda uow: self._recorder.report(uow, data, source="callback")
+        return Fact(
+            lambda uow: self._recorder.report(uow, data, source="callback"),
+            lambda uow: _posted_in(uow, status.message_id),
+        )
 
     def assignment(
         self,
@@ -150,7 +172,10 @@ class Intake:
             "queue_id": check_optional(queue_id, "queue_id"),
             "timestamp": moment.isoformat() if moment else None,
         }
-        return lambda uow: self._recorder.assign(uow, data)
+        return Fact(
+            lambda uow: self._recorder.assign(uow, data),
+            lambda uow: uow.with_conversation_id(conversation_id),
+        )
 
     def archival(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Fact:
         """CXone archived a conversation."""
@@ -159,7 +184,10 @@ class Intake:
             "conversation_id": check_identifier(conversation_id, "conversation_id"),
             "timestamp": moment.isoformat() if moment else None,
         }
-        return lambda uow: self._recorder.archived(uow, data)
+        return Fact(
+            lambda uow: self._recorder.archived(uow, data),
+            lambda uow: uow.with_conversation_id(conversation_id),
+        )
 
     # Commands
 
@@ -312,7 +340,7 @@ class Intake:
 
         return self._run(work)
 
-    def _run(self, work: Fact) -> Receipt:
+    def _run(self, work: Callable[[UnitOfWork], Outcome]) -> Receipt:
         outcome = self._store.write(work)
         if isinstance(outcome, TransitionRefused):
             raise outcome
@@ -396,6 +424,18 @@ class Intake:
         return sms.posts(
             text, max_segments=self._settings.max_segments, overflow=self._settings.overflow
         )
+
+
+def _lock_in_order(uow: UnitOfWork, facts: Sequence[Fact]) -> None:
+    """Hold all conversations in one order for all, so that two arrays cannot deadlock."""
+    found = {fact.about(uow) for fact in facts}
+    for identity in sorted(filter(None, found)):
+        uow.lock(identity)
+
+
+def _posted_in(uow: UnitOfWork, message_id: str) -> str | None:
+    post = uow.post(message_id)
+    return None if post is None else post.conversation
 
 
 def _new_id(now: datetime) -> str:

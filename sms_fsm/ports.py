@@ -236,6 +236,10 @@ class UnitOfWork(Protocol):
         """The one conversation of this pair, held until the transaction ends."""
         ...
 
+    def holder(self, customer: str, business: str, isolation: str) -> str | None:
+        """The id of the conversation of this pair, which is not held by asking."""
+        ...
+
     def create(self, conversation: Conversation, now: datetime) -> Conversation: ...
 
     def introduce(self, conversation: Conversation) -> None:

@@ -80,7 +80,7 @@ class Ingress:
         return WebhookReply(200 if stored else 400, json.dumps({"results": results}))
 
     @property
-    def is_signed(self) -> bool:
+    def verifies(self) -> bool:
         """Whether it asks for signatures."""
         return bool(self._verifiers)
 

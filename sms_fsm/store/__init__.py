@@ -1,6 +1,7 @@
 """The durable store: SQLite beside the host, or Postgres for many."""
 
 from sms_fsm.store.database import Database, open_database
+from sms_fsm.store.health import check_writable
 from sms_fsm.store.migrations import schema_is_current, upgrade
 from sms_fsm.store.queries import CarrierFigures, Queries
 from sms_fsm.store.repository import Repository
@@ -12,6 +13,7 @@ __all__ = [
     "Queries",
     "Repository",
     "SqlTokenStore",
+    "check_writable",
     "open_database",
     "schema_is_current",
     "upgrade",

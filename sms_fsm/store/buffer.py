@@ -35,8 +35,10 @@ class Buffer:
         Raises:
             Conflict: another transaction took a key or a pair in the meantime.
         """
-        _run(driver, sql.INSERT_CONVERSATION, list(self.new_conversations.values()))
-        if _run(driver, sql.REMEMBER, list(self.keys.values())) != len(self.keys):
+        # In one order for all, so that two transactions that take in the same do not deadlock.
+        _run(driver, sql.INSERT_CONVERSATION, sorted(self.new_conversations.values(), key=_pair))
+        keys = [self.keys[key] for key in sorted(self.keys)]
+        if _run(driver, sql.REMEMBER, keys) != len(keys):
             raise Conflict
         _run(driver, sql.INSERT_MESSAGE, list(self.new_messages.values()))
         _run(driver, sql.UPDATE_MESSAGE, list(self.changed_messages.values()))
@@ -57,6 +59,10 @@ class Buffer:
         ]
         _run(driver, sql.COUNT, rows)
         self.counts.clear()
+
+
+def _pair(row: dict[str, Any]) -> tuple[str, str, str]:
+    return row["customer"], row["business"], row["isolation"]
 
 
 def _run(driver: Driver, statement: Statement, rows: Rows) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, select
 from sms_fsm.effects import Effect
 from sms_fsm.errors import GraphError, Problem
 from sms_fsm.graph import StateGraph
+from sms_fsm.machine import Step
 from sms_fsm.ports import Subject
 from sms_fsm.store import outbox
 from sms_fsm.store.database import Database
@@ -23,10 +24,15 @@ T = TypeVar("T")
 
 
 class Repository:
-    """Transactions, claims and graph versions over one database."""
+    """Transactions, claims and graph versions over one database.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        listener: is told of each step after its commit.
+    """
+
+    def __init__(self, database: Database, listener: Callable[[Step], None] | None = None) -> None:
         self._database = database
+        self._listener = listener
         self._group: GroupCommit[UnitOfWork] = GroupCommit(self._transact)
 
     def write(self, work: Callable[[UnitOfWork], T]) -> T:
@@ -38,13 +44,17 @@ class Repository:
 
     def _transact(self, work: Callable[[UnitOfWork], T]) -> T:
 
-        def transaction(connection: Connection) -> T:
+        def transaction(connection: Connection) -> tuple[T, list[Step]]:
             uow = UnitOfWork(connection)
             result = work(uow)
             uow.complete()
-            return result
+            return result, uow.steps
 
-        return self._database.write(transaction)
+        result, steps = self._database.write(transaction)
+        if self._listener is not None:
+            for step in steps:
+                self._listener(step)
+        return result
 
     def subject(self, effect: Effect) -> Subject:
         """What an effect is about, as it is now."""

@@ -71,6 +71,13 @@ LOCK_PAIR = Statement(
         .with_for_update()
     )
 )
+HOLDER_OF_PAIR = Statement(
+    lambda _: select(CONVERSATION.c.id).where(
+        CONVERSATION.c.customer == bindparam("customer"),
+        CONVERSATION.c.business == bindparam("business"),
+        CONVERSATION.c.isolation == bindparam("isolation"),
+    )
+)
 INSERT_CONVERSATION = Statement(
     lambda _: insert(CONVERSATION).values(
         {column: bindparam(column.name) for column in CONVERSATION.c}

@@ -69,6 +69,7 @@ class UnitOfWork:
         self._held: dict[str, _Held] = {}
         self._pairs: dict[tuple[str, str, str], str] = {}
         self._messages: dict[tuple[str, int], Message] = {}
+        self.steps: list[Step] = []
         self._upsert: Any = upsert_postgres if self._driver.is_postgres else upsert_sqlite
 
     # Inbox
@@ -120,6 +121,12 @@ class UnitOfWork:
         values = {"customer": customer, "business": business, "isolation": isolation}
         row = self._driver.first(sql.LOCK_PAIR, values)
         return None if row is None else self._hold(row)
+
+    def holder(self, customer: str, business: str, isolation: str) -> str | None:
+        """The id of the conversation of this pair, which is not held by asking."""
+        values = {"customer": customer, "business": business, "isolation": isolation}
+        row = self._driver.first(sql.HOLDER_OF_PAIR, values)
+        return None if row is None else str(row[0])
 
     def create(self, conversation: Conversation, now: datetime) -> Conversation:
         """A new conversation; another transaction that creates the same pair conflicts."""
@@ -206,6 +213,7 @@ class UnitOfWork:
 
         ``text`` is the body of the message that the event brought.
         """
+        self.steps.append(step)
         held = self._held[step.after.id]
         for cancellation in step.cancelled:
             self._withdraw(held, cancellation)
