@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from sms_fsm.conversation import Conversation, Message
+from sms_fsm.crossing import cross
 from sms_fsm.effects import Lane
-from sms_fsm.events import Event
+from sms_fsm.events import MIGRATED, Event
 from sms_fsm.machine import Step
 from sms_fsm.replay.comparing import Record, changed_effects, differences, rule_of
 from sms_fsm.replay.coverage import Exercised
@@ -75,7 +76,9 @@ class Judge:
         machine = self.track.machine
         state = machine.graph.initial if machine else record["source"]
         self.track.exercised.states.add(state)
-        self.track.conversation = evolve(self.track.conversation, state=state)
+        self.track.conversation = evolve(
+            self.track.conversation, state=state, graph_hash=record["graph"]
+        )
 
     def close(self) -> None:
         """The conversation is complete."""
@@ -119,7 +122,10 @@ class Judge:
     def _replay(self, machine: ReplayMachine, entry: Entry) -> None:
         record = entry.record
         event = Event(record["name"], datetime.fromisoformat(record["at"]), record["data"])
-        before = self._before(event, self._named(record["source"]))
+        before = self._before(event, record)
+        if event.name == MIGRATED:
+            self._migrate(machine, entry, before, event)
+            return
         if entry.altered:
             self._keep(self._followed(machine, record, before, event))
             return
@@ -127,38 +133,69 @@ class Judge:
             self._misfit(entry, _NO_TEXT)
             return
         step = machine.step(before, event)
+        if self._comes_out(machine, entry, step, machine):
+            self._keep(step.after)
+        else:
+            self._keep(self._followed(machine, record, before, event))
+
+    def _migrate(
+        self, machine: ReplayMachine, entry: Entry, before: Conversation, event: Event
+    ) -> None:
+        """It goes on on another graph; a candidate is what all events run on anyway."""
+        self._turn_to(event.data["to_hash"])
+        arrival = self.track.machine
+        if arrival is None:
+            self._tally.report(_problem(entry, ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
+            self.track.lost = True
+            return
+        after = arrival.follow(before, event, self._named(entry.record["target"]), ())
+        after = evolve(after, graph_hash=self.track.graph)
+        if self._shelf.exact and not entry.altered:
+            step = cross(before, event, machine.graph, arrival.graph)
+            after = step.after if self._comes_out(machine, entry, step, arrival) else after
+        elif not entry.altered:
+            self._tally.judged += 1
+        self._keep(after)
+
+    def _comes_out(
+        self, machine: ReplayMachine, entry: Entry, step: Step, arrival: ReplayMachine
+    ) -> bool:
+        """Whether a step is as recorded; ``arrival`` is the graph that it ends on."""
         self._tally.judged += 1
         self.track.exercised.add(step)
         self.track.bucket = self.track.bucket or Bucket.SAME
-        differing = self._differing(machine, record, step)
+        differing = self._differing(machine, entry.record, step, arrival)
         if differing:
             self._diverge(_divergence(machine, entry, step, differing))
-            self._keep(self._followed(machine, record, before, event))
-        else:
-            self._keep(step.after)
+        return not differing
 
     def _named(self, state: str) -> str:
         return self.track.names.get(state, state)
 
-    def _before(self, event: Event, source: str) -> Conversation:
+    def _before(self, event: Event, record: Record) -> Conversation:
         """The conversation as the engine loads it for an event: with the text it is about."""
         number = event.message
         message = None if number is None else self.track.messages.get(number)
         return evolve(
             self.track.conversation,
-            state=source,
+            state=self._named(record["source"]),
+            graph_hash=record["graph"],
             messages=() if message is None else (message,),
         )
 
-    def _differing(self, machine: ReplayMachine, record: Record, step: Step) -> tuple[str, ...]:
+    def _differing(
+        self, machine: ReplayMachine, record: Record, step: Step, arrival: ReplayMachine
+    ) -> tuple[str, ...]:
         target, exact = self._named(record["target"]), self._shelf.exact
         found = differences(record, step, target, exact=exact)
-        states = machine.graph.states
-        if step.before.state not in states or target not in states:
+        before, former = step.before, self.track.conversation
+        if before.state not in machine.graph.states or target not in arrival.graph.states:
             found = ("states", *found)
-        former = self.track.conversation.state
-        if exact and step.before.state != former and not self.track.touched:
-            found = ("source", *found)
+        if exact and not self.track.touched:
+            if before.state != former.state:
+                found = ("source", *found)
+            if before.graph_hash != former.graph_hash:
+                found = ("graph", *found)
         return found
 
     def _followed(
