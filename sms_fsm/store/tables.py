@@ -32,7 +32,9 @@ class ConversationRow(SQLModel, table=True):
             sqlite_where=text("timer_due_at IS NOT NULL"),
             postgresql_where=text("timer_due_at IS NOT NULL"),
         ),
-        Index("conversation_by_business", "business"),
+        Index("conversation_by_age", "state", "state_since", "id"),
+        Index("conversation_by_graph", "graph_hash"),
+        Index("conversation_of_business", "business", "id"),
         Index("conversation_by_external_customer_id", "external_customer_id"),
     )
 
