@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sms_fsm.errors import GraphError
-from sms_fsm.graph import StateGraph, load_graph_text
+from sms_fsm.graph import StateGraph, load_stored_graph
 from sms_fsm.registry import Registry
 from sms_fsm.replay.lines import GraphLine
 from sms_fsm.replay.machine import ReplayMachine
@@ -42,7 +42,7 @@ class Shelf:
         """Take a graph of the log in; gives what is wrong with it."""
         self._lines.setdefault(line.hash, line)
         try:
-            graph = load_graph_text(
+            graph = load_stored_graph(
                 line.document, self._registry.names, f"<version {line.version} in the log>"
             )
         except GraphError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-
 from collections.abc import Iterable
 
 import orjson
@@ -245,7 +244,7 @@ def test_a_line_of_a_hundred_megabytes_is_never_in_memory_as_a_whole() -> None:
             self.left -= taken
             return b"x" * taken
 
-    lines = list(bounded_lines(Endless()))  # type: ignore[arg-type]
+    lines = list(bounded_lines(Endless()))
     assert len(lines) == 1
     assert codes([*LOG, lines[0].decode()]) == [(len(LOG) + 1, ProblemCode.TOO_LONG)]
 
