@@ -205,6 +205,31 @@ class Subject:
     opted_out: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some of the conversations that run on one graph.
+
+    Args:
+        conversations: held until the transaction ends.
+        end: state and id of the last one; the next page begins after it. None: there are no more.
+    """
+
+    conversations: tuple[Conversation, ...]
+    end: tuple[str, str] | None
+
+
+class Census(Protocol):
+    """Which graphs the store knows, and where conversations stand on them."""
+
+    def graphs(self) -> Sequence[tuple[str, int, str, str]]:
+        """Id, version, behaviour hash and document of every graph that was ever used."""
+        ...
+
+    def live(self, behaviour_hash: str) -> Sequence[tuple[str, int]]:
+        """State and number of the conversations that run on a graph, by state."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction over conversations, their log, the inbox and the outbox.
 
@@ -238,6 +263,15 @@ class UnitOfWork(Protocol):
 
     def holder(self, customer: str, business: str, isolation: str) -> str | None:
         """The id of the conversation of this pair, which is not held by asking."""
+        ...
+
+    def pinned(
+        self, behaviour_hash: str, after: tuple[str, str], limit: int, *, wait: bool
+    ) -> Page:
+        """Up to ``limit`` conversations that run on a graph, by state and id after this pair.
+
+        Those that another transaction holds are waited for or left out.
+        """
         ...
 
     def create(self, conversation: Conversation, now: datetime) -> Conversation: ...

@@ -9,7 +9,7 @@ from sms_fsm.graph.loader import (
     load_graph_text,
     load_stored_graph,
 )
-from sms_fsm.graph.migration import check_migration
+from sms_fsm.graph.migration import check_migration, check_version
 from sms_fsm.graph.model import (
     ClosedPolicy,
     EffectType,
@@ -50,6 +50,7 @@ __all__ = [
     "check_file",
     "check_migration",
     "check_text",
+    "check_version",
     "default_graph",
     "default_graph_text",
     "diff",

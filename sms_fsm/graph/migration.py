@@ -1,4 +1,4 @@
-"""Can conversations of an older graph enter a newer one?"""
+"""Can a graph be used beside the older ones of a store, and can their conversations enter it?"""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from sms_fsm.graph.model import Mark, StateGraph
 def check_migration(old: StateGraph, new: StateGraph) -> tuple[Problem, ...]:
     """What is wrong with the map of ``old``'s states in ``new``; empty if all may move."""
     return tuple(replace(problem, file=new.file) for problem in _problems(old, new))
+
+
+def check_version(graph: StateGraph, known: str) -> tuple[Problem, ...]:
+    """What is wrong with a graph whose version a store has with the behaviour hash ``known``."""
+    if graph.behaviour_hash == known:
+        return ()
+    reason = (
+        f"version {graph.version} of {graph.id} is in the store with behaviour {known[:12]}, "
+        f"this document has {graph.behaviour_hash[:12]}: raise `version`"
+    )
+    return (Problem("version-reused", reason, file=graph.file),)
 
 
 def _problems(old: StateGraph, new: StateGraph) -> Iterator[Problem]:

@@ -9,8 +9,8 @@ from typing import TypeVar
 from sqlalchemy import Connection, insert, select
 
 from sms_fsm.effects import Effect
-from sms_fsm.errors import GraphError, Problem
-from sms_fsm.graph import StateGraph
+from sms_fsm.errors import GraphError
+from sms_fsm.graph import StateGraph, check_version
 from sms_fsm.machine import Step
 from sms_fsm.ports import Subject
 from sms_fsm.store import outbox
@@ -135,14 +135,6 @@ class Repository:
             return found
 
         known = self._database.write(keep)
-        if known is not None and known != graph.behaviour_hash:
-            raise GraphError([_changed_without_version(graph, known)])
-
-
-def _changed_without_version(graph: StateGraph, known: str) -> Problem:
-    return Problem(
-        "version-reused",
-        f"version {graph.version} of {graph.id} is in the store with behaviour {known[:12]}, "
-        f"this document has {graph.behaviour_hash[:12]}: raise `version`",
-        file=graph.file,
-    )
+        problems = () if known is None else check_version(graph, known)
+        if problems:
+            raise GraphError(problems)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, or_, select, update
+from sqlalchemy import Integer, Table, bindparam, insert, or_, select, tuple_, update
 
 from sms_fsm.store.driver import Insert, Statement
 from sms_fsm.store.tables import (
@@ -78,6 +78,26 @@ HOLDER_OF_PAIR = Statement(
         CONVERSATION.c.isolation == bindparam("isolation"),
     )
 )
+
+
+def _pinned(*, wait: bool) -> Statement:
+    place = tuple_(CONVERSATION.c.state, CONVERSATION.c.id)
+    return Statement(
+        lambda _: (
+            select(*_LOCKED)
+            .where(
+                CONVERSATION.c.graph_hash == bindparam("graph_hash"),
+                place > tuple_(bindparam("state"), bindparam("id")),
+            )
+            .order_by(CONVERSATION.c.state, CONVERSATION.c.id)
+            .limit(bindparam("limit", type_=Integer))
+            .with_for_update(skip_locked=not wait)
+        )
+    )
+
+
+PINNED = _pinned(wait=True)
+PINNED_IDLE = _pinned(wait=False)
 INSERT_CONVERSATION = Statement(
     lambda _: insert(CONVERSATION).values(
         {column: bindparam(column.name) for column in CONVERSATION.c}

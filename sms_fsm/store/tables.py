@@ -33,7 +33,7 @@ class ConversationRow(SQLModel, table=True):
             postgresql_where=text("timer_due_at IS NOT NULL"),
         ),
         Index("conversation_by_age", "state", "state_since", "id"),
-        Index("conversation_by_graph", "graph_hash"),
+        Index("conversation_by_graph", "graph_hash", "state", "id"),
         Index("conversation_of_business", "business", "id"),
         Index("conversation_by_external_customer_id", "external_customer_id"),
     )

@@ -22,7 +22,7 @@ from sms_fsm.effects import Cancellation, Effect, EffectState, Lane, PlannedEffe
 from sms_fsm.events import digest
 from sms_fsm.log import chained, log_record
 from sms_fsm.machine import Step
-from sms_fsm.ports import Known, Post
+from sms_fsm.ports import Known, Page, Post
 from sms_fsm.store import statements as sql
 from sms_fsm.store.buffer import Buffer
 from sms_fsm.store.driver import Driver
@@ -127,6 +127,24 @@ class UnitOfWork:
         values = {"customer": customer, "business": business, "isolation": isolation}
         row = self._driver.first(sql.HOLDER_OF_PAIR, values)
         return None if row is None else str(row[0])
+
+    def pinned(
+        self, behaviour_hash: str, after: tuple[str, str], limit: int, *, wait: bool
+    ) -> Page:
+        """Up to ``limit`` conversations that run on a graph, by state and id after this pair.
+
+        Those that another transaction holds are waited for or left out.
+        """
+        self._flush()
+        state, identity = after
+        values = {"graph_hash": behaviour_hash, "state": state, "id": identity, "limit": limit}
+        rows = self._driver.all(sql.PINNED if wait else sql.PINNED_IDLE, values)
+        found = [locked_conversation(row).conversation for row in rows]
+        last = found[-1] if len(found) == limit else None
+        return Page(
+            tuple(self._hold(row) for row in rows),
+            None if last is None else (last.state, last.id),
+        )
 
     def create(self, conversation: Conversation, now: datetime) -> Conversation:
         """A new conversation; another transaction that creates the same pair conflicts."""

@@ -10,6 +10,6 @@ depends_on = None
 
 def upgrade() -> None:
     op.create_index("conversation_by_age", "conversation", ["state", "state_since", "id"])
-    op.create_index("conversation_by_graph", "conversation", ["graph_hash"])
+    op.create_index("conversation_by_graph", "conversation", ["graph_hash", "state", "id"])
     op.drop_index("conversation_by_business", "conversation")
     op.create_index("conversation_of_business", "conversation", ["business", "id"])
