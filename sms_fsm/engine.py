@@ -25,6 +25,8 @@ from sms_fsm.log import LoggedEvent, sealed_lines
 from sms_fsm.machine import Step
 from sms_fsm.machines import Machines
 from sms_fsm.messages import DeliveryStatus, FailedMessage, InboundMessage, Receipt
+from sms_fsm.migrate import Migrated, Migrator, OnProgress
+from sms_fsm.ports import Messaging
 from sms_fsm.recorder import Recorder
 from sms_fsm.registry import IsolationRule, Registry
 from sms_fsm.store import (
@@ -62,7 +64,7 @@ class Engine:
         dispatcher: Dispatcher,
         ingress: Ingress,
         queries: Queries,
-        platform: cxone.CXoneClient,
+        platform: Messaging,
         machines: Machines,
         clock: Clock,
         listeners: Listeners,
@@ -88,6 +90,7 @@ class Engine:
         fallback: Callable[[FailedMessage], None] | None = None,
         carrier_lookup: Callable[[str], str] | None = None,
         registry: Registry | None = None,
+        platform: Messaging | None = None,
     ) -> Self:
         """An engine; an SQLite schema is brought up to date, a Postgres one must be.
 
@@ -98,6 +101,8 @@ class Engine:
                 once for each, and again with the same key if it crashed or raised.
             carrier_lookup: names the present carrier profile of a number.
             registry: the host's own guards, actions, effects and isolation rule.
+            platform: stands in for CXone, such as `sms_fsm.testing.FakePlatform`; then no
+                credentials are needed.
 
         Raises:
             SettingsError: names every setting that is missing or wrong.
@@ -105,7 +110,8 @@ class Engine:
                 another behaviour.
             StoreUnavailable: the store cannot be reached.
         """
-        settings.require_platform()
+        if platform is None:
+            settings.require_platform()
         clock = clock or system_clock
         registry = registry or Registry()
         graph = load_graph(settings, registry)
@@ -129,7 +135,9 @@ class Engine:
             isolation=_isolation(graph, registry),
         )
         hurried = _open_hurried(settings, database)
-        platform = cxone.connect(settings, clock=clock, token_store=SqlTokenStore(database))
+        platform = platform or cxone.connect(
+            settings, clock=clock, token_store=SqlTokenStore(database)
+        )
         queries = Queries(database)
         around = Surroundings(
             platform=platform,
@@ -168,7 +176,8 @@ class Engine:
 
     def close(self) -> None:
         """Give connections back. What is stored goes on with the next engine."""
-        self._platform.close()
+        if isinstance(self._platform, cxone.CXoneClient):  # another one is its maker's to close
+            self._platform.close()
         for database in self._databases:
             database.close()
 
@@ -321,6 +330,21 @@ class Engine:
         """
         self._listeners.add(listener)
 
+    def migrate(self, on_progress: OnProgress | None = None) -> Migrated:
+        """Move all live conversations to the graph that new ones run on; everybody works on.
+
+        What a crash or `StoreUnavailable` cuts short goes on when this is called again.
+        ``on_progress`` hears how many have moved, and of how many.
+
+        Raises:
+            GraphError: why they cannot move, all reasons at once; then none has.
+            StoreUnavailable: call again.
+        """
+        database = self._databases[0]
+        repository = Repository(database, self._listeners)
+        migrator = Migrator(repository, Queries(database), self._machines, self.now)
+        return migrator.run(on_progress)
+
     # Looking
 
     def check_store(self) -> None:
@@ -437,6 +461,13 @@ def export_log(
         if on_progress is not None and count % _PROGRESS_EVERY == 0:
             on_progress(count)
     return count
+
+
+def migrator(database: Database, graph: StateGraph, registry: Registry) -> Migrator:
+    """What moves a store's conversations to a graph."""
+    repository = Repository(database)
+    machines = Machines(graph, registry, repository.graph_document)
+    return Migrator(repository, Queries(database), machines, system_clock)
 
 
 def load_graph(settings: Settings, registry: Registry) -> StateGraph:

@@ -93,13 +93,14 @@ class Migrator:
         return tuple(legs)
 
     def run(self, on_progress: OnProgress | None = None) -> Migrated:
-        """Move all of them, page by page; the store must know the new graph.
+        """Move all of them, page by page.
 
         Raises:
             GraphError: as `plan` does; nothing was moved.
             StoreUnavailable: some were moved; run it again for the others.
         """
         legs = self.plan()
+        self._store.register_graph(self._new, self._clock())
         total, moved = sum(leg.count for leg in legs), 0
         for leg in legs:
             for count in self._moves(leg):

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 
 from sms_fsm.conversation import Conversation, Message, Routing
 from sms_fsm.effects import Effect
+from sms_fsm.graph import StateGraph
 from sms_fsm.machine import Step
 from sms_fsm.sms import Encoding
 
@@ -401,6 +402,14 @@ class Store(Protocol):
 
     def due_timers(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Conversations with a timer that is due."""
+        ...
+
+    def register_graph(self, graph: StateGraph, now: datetime) -> None:
+        """Keep a graph for ever.
+
+        Raises:
+            GraphError: the store has this version with another behaviour.
+        """
         ...
 
     def graph_document(self, behaviour_hash: str) -> tuple[int, str] | None:
