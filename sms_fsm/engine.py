@@ -30,6 +30,7 @@ from sms_fsm.ports import Messaging
 from sms_fsm.recorder import Recorder
 from sms_fsm.registry import IsolationRule, Registry
 from sms_fsm.store import (
+    Board,
     CarrierFigures,
     Database,
     Queries,
@@ -76,8 +77,9 @@ class Engine:
         self._platform = platform
         self._machines = machines
         self._listeners = listeners
-        self.queries = queries
-        """Reading for pages and commands: what the calls below do not show."""
+        self._queries = queries
+        self.board = Board(databases[0])
+        """Reading for operators: pages by key, and counts with a bound."""
         self.now = clock
         """The present as the engine has it."""
 
@@ -370,7 +372,7 @@ class Engine:
         Raises:
             UnknownConversation: there is none with this id.
         """
-        found = self.queries.conversation(id)
+        found = self._queries.conversation(id)
         if found is None:
             raise UnknownConversation("no conversation has this id")
         return found
@@ -389,7 +391,7 @@ class Engine:
         """
         if customer is None and business is None and external_customer_id is None:
             raise InvalidMessage("customer", "give customer, business or external_customer_id")
-        return self.queries.find(
+        return self._queries.find(
             None if customer is None else sms.normalise(customer, "customer"),
             None if business is None else sms.normalise(business, "business"),
             external_customer_id,
@@ -405,7 +407,7 @@ class Engine:
         """
         if not 1 <= limit <= _LARGEST_PAGE:
             raise InvalidMessage("limit", f"expected 1 to {_LARGEST_PAGE}")
-        return list(self.queries.conversations(state, after, limit))
+        return list(self._queries.conversations(state, after, limit))
 
     def history(self, id: str) -> list[LoggedEvent]:  # noqa: A002 - the contract's name
         """Everything that happened to a conversation, oldest first.
@@ -413,18 +415,18 @@ class Engine:
         Raises:
             UnknownConversation: there is none with this id.
         """
-        events = list(self.queries.history(id))
+        events = list(self._queries.history(id))
         if not events:
             raise UnknownConversation("no conversation has this id")
         return events
 
     def dead_letters(self) -> list[Effect]:
         """Effects that gave up, why, and after how many attempts."""
-        return list(self.queries.dead_letters())
+        return list(self._queries.dead_letters())
 
     def carriers(self) -> list[CarrierFigures]:
         """Repeated callbacks, deliveries and failures by carrier profile."""
-        return list(self.queries.carriers())
+        return list(self._queries.carriers())
 
     def export_log(
         self, file: TextIO, *, conversation: str | None = None, since: datetime | None = None
@@ -436,7 +438,7 @@ class Engine:
         """
         if conversation is not None:
             self.conversation(conversation)
-        return export_log(self.queries, file, conversation=conversation, since=since)
+        return export_log(self._queries, file, conversation=conversation, since=since)
 
 
 def export_log(

@@ -1,5 +1,6 @@
 """The durable store: SQLite beside the host, or Postgres for many."""
 
+from sms_fsm.store.board import Backlog, Board
 from sms_fsm.store.database import Database, open_database
 from sms_fsm.store.health import check_writable
 from sms_fsm.store.migrations import schema_is_current, upgrade
@@ -8,6 +9,8 @@ from sms_fsm.store.repository import Repository
 from sms_fsm.store.tokens import SqlTokenStore
 
 __all__ = [
+    "Backlog",
+    "Board",
     "CarrierFigures",
     "Database",
     "Queries",

@@ -1,0 +1,51 @@
+"""The service as a FastAPI application, with a worker beside it if wanted."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from sms_fsm.config import Settings
+from sms_fsm.engine import Engine
+from sms_fsm.web.routing import check_secrets, routes
+from sms_fsm.web.service import Service
+from sms_fsm.web.worker import Worker
+
+_DESCRIPTION = "Takes callbacks of NICE CXone in, sends texts, hands conversations over."
+
+
+def create_app(
+    engine: Engine, settings: Settings, *, insecure: bool = False, worker: bool = True
+) -> FastAPI:
+    """The service around an engine, which stays the caller's to close.
+
+    Args:
+        insecure: serve although webhooks are not signed.
+        worker: carry out effects and timers, too, from start-up to shutdown.
+
+    Raises:
+        SettingsError: webhooks are not signed, and ``insecure`` was not said.
+    """
+    check_secrets(engine, insecure=insecure)
+    service = Service.of(engine, settings, Worker(engine, settings) if worker else None)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        service.start()
+        yield
+        await run_in_threadpool(service.stop)
+
+    app = FastAPI(
+        title="sms_fsm",
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        openapi_url=None,  # served to those who may use the API
+    )
+    app.state.service = service
+    app.include_router(routes(service))
+    return app
