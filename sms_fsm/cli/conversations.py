@@ -15,14 +15,13 @@ from sms_fsm.cli.options import ConversationId, DatabaseUrl, Format, OutputForma
 from sms_fsm.cli.stores import reading
 from sms_fsm.cli.terminal import json_document, note, printable, stdout, table
 from sms_fsm.cli.timeline import print_story, state
+from sms_fsm.cli.waiting import waiting_effects
 from sms_fsm.diagram.durations import about
-from sms_fsm.effects import EffectState
 from sms_fsm.errors import UnknownConversation
 from sms_fsm.store.queries import Listed
 
 _BOTH_NUMBERS_FIT = 96
 """Columns from which on the two numbers stand side by side."""
-_SETTLED = (EffectState.DONE, EffectState.CANCELLED)
 
 
 def listed(
@@ -73,7 +72,7 @@ def show(
         if conversation is None:
             raise UnknownConversation(f"no conversation has the id {printable(identity)}")
         history = queries.history(identity)
-        waiting = [e for e in queries.effects(identity) if e.state not in _SETTLED]
+        waiting = waiting_effects(queries, conversation)
     if format_ is Format.JSON:
         json_document(story_document(conversation, history, waiting, reveal=reveal))
     else:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from sms_fsm.cli.failures import CommandError
 from sms_fsm.simulator import Fault
+
+_SETTINGS = tuple(field.name for field in fields(Fault) if field.name not in ("operation", "kind"))
 
 
 def fault_from(text: str) -> Fault:
@@ -23,8 +26,9 @@ def fault_from(text: str) -> Fault:
     given: dict[str, Any] = {"operation": operation.strip(), "kind": kind.strip()}
     for setting in settings:
         name, equals, value = setting.partition("=")
-        if not equals:
-            raise CommandError(f"--fault {text}: expected name=value in place of {setting}")
+        if not equals or name.strip() not in _SETTINGS:
+            expected = f"expected name=value with one of {', '.join(_SETTINGS)}"
+            raise CommandError(f"--fault {text}: {setting}: {expected}")
         given[name.strip()] = value
     try:
         return TypeAdapter(Fault).validate_python(given)

@@ -7,12 +7,29 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 
 
-def log_as_json_lines() -> None:
+@contextmanager
+def json_log_lines() -> Iterator[None]:
     """Send this package's records to stderr from INFO on, those of libraries from WARNING on."""
+    root, ours = logging.getLogger(), logging.getLogger("sms_fsm")
+    before = (root.handlers[:], root.level, ours.level)
+    root.handlers[:] = [_handler()]
+    root.setLevel(logging.WARNING)
+    ours.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        root.handlers[:], level, our_level = before
+        root.setLevel(level)
+        ours.setLevel(our_level)
+
+
+def _handler() -> logging.Handler:
     stamped = (
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -28,7 +45,4 @@ def log_as_json_lines() -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    logging.getLogger("sms_fsm").setLevel(logging.INFO)
+    return handler

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from sms_fsm.cli.failures import CommandError
 from sms_fsm.cli.faults import fault_from
-from sms_fsm.cli.log_lines import log_as_json_lines
+from sms_fsm.cli.log_lines import json_log_lines
 from sms_fsm.cli.options import (
     ClientId,
     CXoneUrl,
@@ -64,12 +64,12 @@ def work(
         client_id=client_id,
         queue_id=queue_id,
     )
-    log_as_json_lines()
     log = get_logger(__name__)
-    with stop_on_signals() as stop, Engine.from_settings(settings) as engine:
-        log.info("worker.started", workers=settings.workers, poll_interval_seconds=poll_interval)
-        engine.work(stop, poll_interval=poll_interval)
-    log.info("worker.stopped")
+    with json_log_lines(), stop_on_signals() as stop:
+        with Engine.from_settings(settings) as engine:
+            log.info("worker.started", workers=settings.workers)
+            engine.work(stop, poll_interval=poll_interval)
+        log.info("worker.stopped")
 
 
 def simulator(
@@ -160,6 +160,8 @@ def _simulator(
     """
     if webhook_url is not None and not webhook_url.startswith(("http://", "https://")):
         raise CommandError("--webhook-url: expected http://HOST/PATH")
+    if ledger is not None and not ledger.absolute().parent.is_dir():
+        raise CommandError(f"{ledger}: its folder does not exist")
     secret = settings.client_secret.get_secret_value() if settings.client_secret else DEMO_SECRET
     try:
         return Simulator(

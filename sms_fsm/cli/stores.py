@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import make_url
-
 from sms_fsm.cli.failures import CommandError
 from sms_fsm.config import Settings
 from sms_fsm.store import Database, Queries, open_database, schema_is_current
+from sms_fsm.store.urls import is_sqlite, store_url
 
 
 @contextmanager
@@ -49,7 +48,8 @@ def require_file(settings: Settings) -> None:
 
     Raises:
         CommandError: there is no such file.
+        SettingsError: the URL names no store.
     """
-    url = make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+    url = store_url(settings.database_url)
+    if is_sqlite(url) and not Path(url.database or "").is_file():
         raise CommandError(f"database_url: no such file: {url.database}")

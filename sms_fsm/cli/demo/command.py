@@ -70,7 +70,8 @@ def _judged(
     console: Console, stage: Stage, graph: StateGraph, folder: DemoFolder
 ) -> Sequence[Guarantee]:
     screen.heading(console, "The first customer's conversation, as `sms-fsm show` tells it")
-    print_story(console, stage.conversation(), stage.history, (), reveal=False)
+    conversation = stage.conversation()
+    print_story(console, conversation, stage.history, stage.waiting(conversation), reveal=False)
     with written(folder.log) as log:
         stage.engine.export_log(log)
     with screen.busy(console, "drawing"):

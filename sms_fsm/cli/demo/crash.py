@@ -6,6 +6,7 @@ As a module it is that worker: it reads settings and the present from stdin, and
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -26,7 +27,11 @@ def killed_after_posting(stage: Stage, posted: Callable[[], bool]) -> bool:
     Gives whether it came to that: it still ran, and had posted.
     """
     worker = subprocess.Popen(  # noqa: S603 - this module, by this interpreter
-        [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", __name__],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        # It must find this package wherever this process found it.
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
     )
     try:
         _instruct(worker, stage)

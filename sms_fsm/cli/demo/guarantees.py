@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sms_fsm.cli.demo.stage import BUSINESS, CUSTOMER, SECOND_CUSTOMER, Stage
 from sms_fsm.conversation import Direction
-from sms_fsm.effects import EffectState
 from sms_fsm.replay import bounded_lines, verify
 from sms_fsm.simulator import Verdict
 
@@ -88,14 +87,8 @@ def _nothing_twice(stage: Stage, verdict: Verdict) -> Guarantee:
 
 
 def _nothing_stuck(stage: Stage) -> Guarantee:
-    with stage.queries() as queries:
-        waiting = [
-            effect.name
-            for customer in _CUSTOMERS
-            for effect in queries.effects(stage.conversation(customer).id)
-            if effect.state not in (EffectState.DONE, EffectState.CANCELLED)
-            and effect.name != "PollDelivery"
-        ]
+    conversations = [stage.conversation(customer) for customer in _CUSTOMERS]
+    waiting = [effect for one in conversations for effect in stage.waiting(one)]
     dead = len(stage.engine.dead_letters())
     checked = f"{dead} dead letters, {len(waiting)} effects waiting"
     return Guarantee("nothing stuck", checked, held=not waiting and not dead)

@@ -17,8 +17,10 @@ from typing import Any
 from cryptography.fernet import Fernet
 
 from sms_fsm.cli.stores import opened
+from sms_fsm.cli.waiting import waiting_effects
 from sms_fsm.config import Settings
 from sms_fsm.conversation import Conversation, Message
+from sms_fsm.effects import Effect
 from sms_fsm.engine import Engine
 from sms_fsm.log import LoggedEvent
 from sms_fsm.messages import FailedMessage
@@ -161,6 +163,11 @@ class Stage:
             if message.key == key:
                 return message
         raise LookupError(f"there is no text {key}")
+
+    def waiting(self, conversation: Conversation) -> Sequence[Effect]:
+        """What a conversation still has to do."""
+        with self.queries() as queries:
+            return waiting_effects(queries, conversation)
 
     @contextmanager
     def queries(self) -> Iterator[Queries]:

@@ -23,7 +23,7 @@ def reachable_store(settings: Settings) -> tuple[Database | None, list[Finding]]
     """The store if questions can be asked of it, and what was found on the way there."""
     try:
         require_file(settings)
-    except CommandError as error:
+    except (CommandError, SettingsError) as error:
         return None, [wrong("database", str(error), f"{_UPGRADE}, or mend SMS_FSM_DATABASE_URL")]
     try:
         database = open_database(settings.database_url)

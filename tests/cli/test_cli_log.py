@@ -1,0 +1,94 @@
+"""export and replay."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sms_fsm.graph import default_graph_text
+
+from .conftest import Run, Stored
+
+
+@pytest.fixture
+def log(run: Run, stored: Stored, tmp_path: Path) -> Path:
+    """An exported log of the two conversations."""
+    path = tmp_path / "log.jsonl"
+    assert run("export", "-o", path, "--database-url", stored.url).code == 0
+    return path
+
+
+def test_a_file_and_the_output_get_the_same_log(run: Run, stored: Stored, log: Path) -> None:
+    ran = run("export", "--database-url", stored.url)
+
+    assert ran.out == log.read_text()
+    assert ran.err == ""
+
+
+def test_one_conversation_can_be_exported_alone(run: Run, stored: Stored) -> None:
+    ran = run("export", "--conversation", stored.second, "--database-url", stored.url)
+
+    records = [json.loads(line) for line in ran.out.splitlines()]
+    assert {record.get("conversation", stored.second) for record in records} == {stored.second}
+
+
+def test_a_log_as_it_was_exported_comes_out_the_same(run: Run, log: Path) -> None:
+    ran = run("replay", log)
+
+    assert ran.code == 0
+    assert "conversations: same 2" in ran.out
+
+
+def test_a_log_that_was_touched_is_told_by_line(run: Run, log: Path) -> None:
+    log.write_text(log.read_text().replace('"source":"new"', '"source":"old"', 1))
+
+    ran = run("replay", log)
+
+    assert ran.code == 1
+    assert f"{log}:2: altered" in ran.out
+
+
+def test_a_candidate_that_decides_otherwise_is_told_by_its_yaml_line(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    document = default_graph_text()
+    rule = "    on: RoutingUpdated\n    to: routed\n"
+    assert document.count(rule) == 1
+    (tmp_path / "candidate.yaml").write_text(
+        document.replace(rule, "    on: RoutingUpdated\n"), encoding="utf-8"
+    )
+
+    ran = run("replay", log, "--graph", "candidate.yaml")
+
+    assert ran.code == 1
+    assert "recorded routed, now active" in ran.out
+    assert "candidate.yaml:" in ran.out
+
+
+def test_a_script_gets_buckets_and_divergences(run: Run, log: Path) -> None:
+    found = json.loads(run("replay", log, "--format", "json").out)
+
+    assert found["clean"] is True
+    assert found["conversations"]["same"] == 2
+    assert found["judged"] == found["events"] > 0
+    assert "coverage" not in found
+
+
+def test_coverage_names_what_never_ran(run: Run, log: Path) -> None:
+    told = run("replay", log, "--coverage").out
+    found = json.loads(run("replay", log, "--coverage", "--format", "json").out)
+
+    assert "state never entered: archived" in told
+    assert "rule never taken: idle on IdleElapsed" in told
+    assert "archived" in found["coverage"][0]["states"]
+
+
+def test_an_empty_log_is_no_good_log(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+
+    ran = run("replay", "empty.jsonl")
+
+    assert ran.code == 1
+    assert "empty.jsonl:1: empty" in ran.out
