@@ -24,7 +24,16 @@ from sms_fsm.listeners import Listeners
 from sms_fsm.log import LoggedEvent, sealed_lines
 from sms_fsm.machine import Step
 from sms_fsm.machines import Machines
-from sms_fsm.messages import DeliveryStatus, FailedMessage, InboundMessage, Receipt
+from sms_fsm.messages import (
+    DeliveryStatus,
+    FailedMessage,
+    InboundMessage,
+    Receipt,
+    check_count,
+    check_instant,
+    check_optional,
+    is_id,
+)
 from sms_fsm.migrate import Migrated, Migrator, OnProgress
 from sms_fsm.ports import Messaging
 from sms_fsm.recorder import Recorder
@@ -307,8 +316,11 @@ class Engine:
         Includes what they plan that is due at once. Never sleeps for a due time.
 
         Raises:
+            InvalidMessage: the limit is no whole number from 0.
             StoreUnavailable: what was begun is taken up again by the next drain.
         """
+        if limit is not None:
+            check_count(limit, "limit", least=0)
         return self._dispatcher.drain(limit=limit)
 
     def work(self, stop: threading.Event, *, poll_interval: float = 0.5) -> None:
@@ -372,7 +384,7 @@ class Engine:
         Raises:
             UnknownConversation: there is none with this id.
         """
-        found = self._queries.conversation(id)
+        found = self._queries.conversation(id) if is_id(id) else None
         if found is None:
             raise UnknownConversation("no conversation has this id")
         return found
@@ -394,7 +406,7 @@ class Engine:
         return self._queries.find(
             None if customer is None else sms.normalise(customer, "customer"),
             None if business is None else sms.normalise(business, "business"),
-            external_customer_id,
+            check_optional(external_customer_id, "external_customer_id"),
         )
 
     def conversations(
@@ -403,10 +415,11 @@ class Engine:
         """A page of conversations without their messages, oldest first; ``after`` is an id.
 
         Raises:
-            InvalidMessage: the limit is not between 1 and 1000.
+            InvalidMessage: the limit is not between 1 and 1000, or another argument is no name.
         """
-        if not 1 <= limit <= _LARGEST_PAGE:
-            raise InvalidMessage("limit", f"expected 1 to {_LARGEST_PAGE}")
+        check_optional(state, "state")
+        check_optional(after, "after")
+        check_count(limit, "limit", least=1, most=_LARGEST_PAGE)
         return list(self._queries.conversations(state, after, limit))
 
     def history(self, id: str) -> list[LoggedEvent]:  # noqa: A002 - the contract's name
@@ -415,7 +428,7 @@ class Engine:
         Raises:
             UnknownConversation: there is none with this id.
         """
-        events = list(self._queries.history(id))
+        events = list(self._queries.history(id)) if is_id(id) else []
         if not events:
             raise UnknownConversation("no conversation has this id")
         return events
@@ -435,9 +448,11 @@ class Engine:
 
         Raises:
             UnknownConversation: there is none with this id.
+            InvalidMessage: ``since`` is no time with its zone.
         """
         if conversation is not None:
             self.conversation(conversation)
+        since = check_instant(since, "since")
         return export_log(self._queries, file, conversation=conversation, since=since)
 
 

@@ -30,7 +30,9 @@ from sms_fsm.messages import (
     Receipt,
     check_identifier,
     check_instant,
+    check_is,
     check_optional,
+    is_id,
     status_data,
 )
 from sms_fsm.ports import Known, Store, UnitOfWork
@@ -93,11 +95,11 @@ class Intake:
 
     def receive(self, message: InboundMessage) -> Receipt:
         """Take a customer's SMS in."""
-        return self._run(self.message(message).take)
+        return self._run(self.message(check_is(message, InboundMessage, "message")).take)
 
     def record(self, status: DeliveryStatus) -> Receipt:
         """Take a carrier's word on one message in."""
-        return self._run(self.status(status).take)
+        return self._run(self.status(check_is(status, DeliveryStatus, "status")).take)
 
     def archived(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Receipt:
         """CXone archived a conversation."""
@@ -236,6 +238,7 @@ class Intake:
         internal_note: bool = False,
     ) -> Receipt:
         """An outbound text or an internal note."""
+        check_identifier(key, "key")
         check_optional(participant_id, "participant_id")
         check_optional(on_behalf_of, "on_behalf_of")
         if not isinstance(internal_note, bool):
@@ -272,6 +275,7 @@ class Intake:
         transfer_type: str = "warm",
     ) -> Receipt:
         """A hand-over, by routing update alone."""
+        check_identifier(key, "key")
         routing = _routing(queue_id, agent_id, skills, priority, transfer_type)
         content = digest("transfer", repr(sorted(routing.to_data().items())))
 
@@ -282,6 +286,7 @@ class Intake:
 
     def archive(self, conversation: str, *, key: str | None = None) -> Receipt:
         """Archival by hand."""
+        check_optional(key, "key")
 
         def event(_: Conversation, now: datetime) -> Event:
             return events.archive_requested(now, key=key)
@@ -297,7 +302,7 @@ class Intake:
         now = self._clock()
 
         def work(uow: UnitOfWork) -> None:
-            dead = uow.effect(effect) if _is_id(effect) else None
+            dead = uow.effect(effect) if is_id(effect) else None
             conversation = None if dead is None else uow.lock(dead.conversation)
             # Read again under the lock: somebody else may have been faster.
             dead = None if conversation is None else uow.dead(effect)
@@ -321,12 +326,11 @@ class Intake:
         text: str | None = None,
         texts_customer: bool = False,
     ) -> Receipt:
-        check_optional(key, "key")
         now = self._clock()
         known_as = None if key is None else f"key:{conversation}:{key}"
 
         def work(uow: UnitOfWork) -> Outcome:
-            found = uow.lock(conversation) if _is_id(conversation) else None
+            found = uow.lock(conversation) if is_id(conversation) else None
             if found is None:
                 raise UnknownConversation("no conversation has this id")
             known = uow.known(known_as, now) if known_as is not None else None
@@ -381,13 +385,18 @@ class Intake:
         return _Pair(
             customer=sms.normalise(message.from_, customer_field),
             business=sms.normalise(message.to, business_field),
-            isolation=self._isolation(message) if self._isolation else "",
+            isolation=self._isolated(message),
             name=_described(message.name, "name"),
             external_customer_id=check_optional(
                 message.external_customer_id, "external_customer_id"
             ),
             preferred_language=check_optional(message.preferred_language, "preferred_language"),
         )
+
+    def _isolated(self, message: InboundMessage) -> str:
+        """What the host's isolation rule joins to the pair."""
+        joined = self._isolation(message) if self._isolation else ""
+        return "" if joined == "" else check_identifier(joined, "isolation")
 
     def _join(self, uow: UnitOfWork, pair: _Pair, now: datetime) -> Conversation:
         """The one conversation of this pair; the first text makes it."""
@@ -446,10 +455,6 @@ def _new_id(now: datetime) -> str:
 def _check_opted_in(uow: UnitOfWork, conversation: Conversation) -> None:
     if uow.opted_out(conversation):
         raise OptedOut("the customer opted out of texts from this business number")
-
-
-def _is_id(value: object) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def _repeated(uow: UnitOfWork, known: Known, reason: str) -> Receipt:

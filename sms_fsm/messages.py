@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from sms_fsm.errors import InvalidMessage
 
 _LONGEST_IDENTIFIER = 255
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,35 @@ def check_identifier(value: object, name: str) -> str:
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise InvalidMessage(name, "holds a control character or a lone surrogate")
     return value
+
+
+def is_id(value: object) -> bool:
+    """Whether it can be the id of something that the engine made."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
+
+
+def check_is(value: object, kind: type[T], name: str) -> T:
+    """The value, if it is of this kind.
+
+    Raises:
+        InvalidMessage: it is not.
+    """
+    if not isinstance(value, kind):
+        raise InvalidMessage(name, f"expected {kind.__name__}, got {type(value).__name__}")
+    return value
+
+
+def check_count(value: object, name: str, *, least: int, most: int | None = None) -> int:
+    """The value, if it is a whole number within these bounds.
+
+    Raises:
+        InvalidMessage: it is not.
+    """
+    highest = math.inf if most is None else most
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= highest:
+        return value
+    bounds = f"{least} or more" if most is None else f"{least} to {most}"
+    raise InvalidMessage(name, f"expected a whole number, {bounds}")
 
 
 def check_optional(value: object, name: str) -> str | None:
