@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from journeys import conversations_of, graph_with, marks, operations, pass_time, remote, texts
 from world import BUSINESS, CUSTOMER, QUEUE, World
 
-from sms_fsm import InboundMessage, Registry
+from sms_fsm import InboundMessage, InvalidMessage, Registry
 from sms_fsm.simulator import Fault
 
 OTHER_BUSINESS = "+18885550199"
@@ -192,9 +193,11 @@ def _by_language(message: InboundMessage) -> str:
     return message.preferred_language or ""
 
 
-def _isolating(make_world: Callable[..., World], folder: Path) -> World:
+def _isolating(
+    make_world: Callable[..., World], folder: Path, rule: Callable[..., Any] = _by_language
+) -> World:
     registry = Registry()
-    registry.isolation("by_language", _by_language)
+    registry.isolation("by_language", rule)
     graph = graph_with(folder, ("isolation: null", "isolation: by_language"))
     return make_world(registry=registry, graph=graph)
 
@@ -211,6 +214,16 @@ def test_an_isolation_rule_splits_a_pair_into_several_conversations(
     assert world.posted(str(english)) == ["hi", "hi again"]
     assert world.posted(str(german)) == ["hallo"]
     assert world.simulator.count("createConversation") == 2
+
+
+def test_an_isolation_rule_that_gives_no_string_is_named(
+    make_world: Callable[..., World], tmp_path: Path
+) -> None:
+    world = _isolating(make_world, tmp_path, lambda _: None)
+    with pytest.raises(InvalidMessage) as refused:
+        world.text("hi")
+    assert refused.value.field == "isolation"
+    assert world.engine.conversations() == []
 
 
 def test_without_an_isolation_rule_a_pair_is_never_split(world: World) -> None:
