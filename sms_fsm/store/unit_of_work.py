@@ -124,6 +124,9 @@ class UnitOfWork:
 
     def holder(self, customer: str, business: str, isolation: str) -> str | None:
         """The id of the conversation of this pair, which is not held by asking."""
+        known = self._pairs.get((customer, business, isolation))
+        if known is not None:
+            return known
         values = {"customer": customer, "business": business, "isolation": isolation}
         row = self._driver.first(sql.HOLDER_OF_PAIR, values)
         return None if row is None else str(row[0])
@@ -185,7 +188,7 @@ class UnitOfWork:
 
     def with_conversation_id(self, conversation_id: str) -> str | None:
         """The engine's id of the conversation that holds this CXone conversation."""
-        self._flush()
+        self._write_conversations()
         found: str | None = self._connection.execute(
             select(CONVERSATION.c.id).where(CONVERSATION.c.conversation_id == conversation_id)
         ).scalar()
@@ -193,7 +196,7 @@ class UnitOfWork:
 
     def held_by_others(self, conversation: str, conversation_ids: Iterable[str]) -> frozenset[str]:
         """Those CXone conversations that another pair holds."""
-        self._flush()
+        self._write_conversations()
         rows = self._connection.execute(
             select(CONVERSATION.c.conversation_id).where(
                 CONVERSATION.c.conversation_id.in_(list(conversation_ids)),
@@ -207,6 +210,8 @@ class UnitOfWork:
         known = self._messages.get((conversation, seq))
         if known is not None and not text:
             return known
+        if known is not None:
+            self._flush()
         values = {"conversation": conversation, "seq": seq}
         row = self._driver.first(sql.MESSAGE_BY_SEQ, values)
         if row is None:
@@ -481,6 +486,7 @@ class UnitOfWork:
 
     def effect(self, identity: str) -> Effect | None:
         """One effect of the outbox."""
+        self._flush()
         row = self._connection.execute(select(OUTBOX).where(OUTBOX.c.id == identity)).first()
         return None if row is None else effect_from(row)
 
@@ -501,13 +507,18 @@ class UnitOfWork:
         for held in self._held.values():
             if held.advancing:
                 self._advance(held)
-        rows = [self._row(held) for held in self._held.values() if held.changed]
-        if rows:
-            self._driver.run(sql.UPDATE_CONVERSATION, rows)
+        self._write_conversations()
         self._buffer.flush_counts(self._driver)
 
     def _flush(self) -> None:
         self._buffer.flush(self._driver)
+
+    def _write_conversations(self) -> None:
+        """As they are so far; what changes afterwards is written at the end."""
+        self._flush()
+        rows = [self._row(held) for held in self._held.values() if held.changed]
+        if rows:
+            self._driver.run(sql.UPDATE_CONVERSATION, rows)
 
     def _advance(self, held: _Held) -> None:
         next_in_lane = self._driver.first(sql.ADVANCE, {"conversation": held.conversation.id})

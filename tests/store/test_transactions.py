@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from sms_fsm.conversation import Conversation
 from sms_fsm.effects import EffectState, Lane
 from sms_fsm.log import chained
+from sms_fsm.machine import Step
 from sms_fsm.ports import UnitOfWork
 from sms_fsm.store import open_database
 from sms_fsm.store.database import Conflict
@@ -52,6 +53,11 @@ def _everything(uow: UnitOfWork) -> None:
     uow.count("carrier", "delivered", "c-1")
 
 
+def _last(uow: UnitOfWork) -> Step:
+    data = {"message": 1, "part": 0, "message_id": "msg-1"}
+    return a_step(held(uow, "c-1"), name="MessagePosted", data=data)
+
+
 def test_one_transaction_stores_state_log_text_inbox_and_outbox(shelf: Shelf) -> None:
     shelf.create()
     shelf.repository.write(_everything)
@@ -83,6 +89,26 @@ def test_an_exception_in_the_middle_leaves_nothing(shelf: Shelf) -> None:
     assert shelf.queries.carriers() == []
     assert shelf.repository.write(lambda uow: uow.known("key", NOW)) is None
     assert shelf.repository.write(lambda uow: uow.unpark("msg-9")) == ()
+
+
+def test_of_threads_that_write_together_one_that_fails_is_rolled_back_alone(shelf: Shelf) -> None:
+    shelf.create()
+
+    def take_part(number: int) -> str:
+        def work(uow: UnitOfWork) -> None:
+            uow.append(a_step(held(uow, "c-1"), data={"number": number}))
+            if number == 3:
+                raise _Broken
+
+        try:
+            shelf.repository.write(work)
+        except _Broken:
+            return "failed"
+        return "stored"
+
+    assert at_once(partial(take_part, number) for number in range(8)).count("failed") == 1
+    stored = [event.data["number"] for event in shelf.queries.history("c-1")]
+    assert sorted(stored) == [0, 1, 2, 4, 5, 6, 7]
 
 
 def test_a_conflict_runs_the_whole_transaction_again_and_stores_it_once(shelf: Shelf) -> None:
@@ -165,6 +191,35 @@ def test_a_transaction_that_locks_twice_keeps_what_it_decided(shelf: Shelf) -> N
 
     shelf.repository.write(two_steps)
     assert shelf.outbox() == {"First": "pending", "Second": "queued"}
+
+
+def test_a_transaction_sees_what_it_wrote(shelf: Shelf) -> None:
+    def write_and_look(uow: UnitOfWork) -> None:
+        uow.create(a_conversation(), NOW)
+        _everything(uow)
+        uow.register_post(_last(uow))
+        conversation = held(uow, "c-1")
+        assert (conversation.state, conversation.seq) == ("active", 1)
+        assert uow.lock_pair(CUSTOMER, BUSINESS, "") == conversation
+        assert uow.holder(CUSTOMER, BUSINESS, "") == "c-1"
+        assert uow.with_conversation_id("conv-1") == "c-1"
+        assert uow.held_by_others("c-2", ["conv-1"]) == {"conv-1"}
+        message = uow.message("c-1", 1, text=True)
+        assert message is not None
+        assert message.text == "hello"
+        post = uow.post("msg-1")
+        assert post is not None
+        assert (post.conversation, post.conversation_id) == ("c-1", "conv-1")
+        effect = uow.effect("c-1:1:0")
+        assert effect is not None
+        assert effect.name == "PostMessage"
+        assert "Happened" in uow.logged("c-1", 1)
+        known = uow.known("key", NOW)
+        assert known is not None
+        assert known.digest == "d"
+        assert len(uow.unpark("msg-9")) == 1
+
+    shelf.repository.write(write_and_look)
 
 
 # The inbox

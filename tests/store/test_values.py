@@ -99,7 +99,7 @@ def test_due_times_from_all_zones_are_compared_as_instants(shelf: Shelf) -> None
     for name, hour, zone in (("Second", 21, _TOKYO), ("First", 11, UTC), ("Third", 13, UTC)):
         at = datetime(2026, 3, 1, hour, tzinfo=zone)
         shelf.happens(an_effect(name, Lane.BESIDE), at=at)
-    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    noon = datetime(2026, 3, 1, 21, tzinfo=_TOKYO)
     assert [effect.name for effect in shelf.claim(now=noon)] == ["First", "Second"]
 
 

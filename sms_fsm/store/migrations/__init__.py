@@ -47,8 +47,6 @@ def _upgrade_locked(connection: Connection) -> None:
 
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(7333467)"))
-    if _revision(connection) == HEAD:
-        return
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.attributes["connection"] = connection
