@@ -1,9 +1,9 @@
 """Replay: an exported log judged again, on its own graphs or on a candidate."""
 
 from sms_fsm.replay.coverage import Coverage
-from sms_fsm.replay.lines import bounded_lines
+from sms_fsm.replay.lines import Entry, bounded_lines
 from sms_fsm.replay.problems import LogProblem, ProblemCode
-from sms_fsm.replay.reading import Entry, read_log
+from sms_fsm.replay.reading import read_log
 from sms_fsm.replay.report import ReplayReport
 from sms_fsm.replay.verdicts import Bucket, Divergence
 from sms_fsm.replay.verifying import verify

@@ -13,10 +13,9 @@ from sms_fsm.events import MIGRATED, Event
 from sms_fsm.machine import Step
 from sms_fsm.replay.comparing import Record, changed_effects, differences, rule_of
 from sms_fsm.replay.coverage import Exercised
-from sms_fsm.replay.lines import shown
+from sms_fsm.replay.lines import Entry, shown
 from sms_fsm.replay.machine import ReplayMachine
-from sms_fsm.replay.problems import LogProblem, ProblemCode
-from sms_fsm.replay.reading import Entry
+from sms_fsm.replay.problems import ProblemCode
 from sms_fsm.replay.shelf import Shelf
 from sms_fsm.replay.tally import Tally
 from sms_fsm.replay.verdicts import Bucket, Divergence
@@ -106,7 +105,7 @@ class Judge:
         if self._shelf.knows(behaviour_hash):
             self._turn_to(behaviour_hash)
         elif not entry.altered:
-            self._tally.report(_problem(entry, ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
+            self._tally.report(entry.problem(ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
             self.track.graph = behaviour_hash
 
     def _turn_to(self, behaviour_hash: str) -> None:
@@ -145,7 +144,7 @@ class Judge:
         self._turn_to(event.data["to_hash"])
         arrival = self.track.machine
         if arrival is None:
-            self._tally.report(_problem(entry, ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
+            self._tally.report(entry.problem(ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
             self.track.lost = True
             return
         after = arrival.follow(before, event, self._named(entry.record["target"]), ())
@@ -223,7 +222,7 @@ class Judge:
     def _misfit(self, entry: Entry, reason: str) -> None:
         """An event that cannot have happened; after a touched record that is no wonder."""
         if not self.track.touched:
-            self._tally.report(_problem(entry, ProblemCode.IMPOSSIBLE, reason))
+            self._tally.report(entry.problem(ProblemCode.IMPOSSIBLE, reason))
         self.track.lost = True
 
 
@@ -258,8 +257,3 @@ def _bucket(differing: tuple[str, ...], step: Step) -> Bucket:
         return Bucket.REFUSED
     effects_alone = {"effects", "cancelled"} >= set(differing)
     return Bucket.OTHER_EFFECTS if effects_alone else Bucket.DIVERGED
-
-
-def _problem(entry: Entry, code: ProblemCode, reason: str) -> LogProblem:
-    record = entry.record
-    return LogProblem(entry.line, shown(record["conversation"]), record["seq"], code, reason)

@@ -36,7 +36,7 @@ _FIELDS = {
 }
 _NAMES = tuple(_FIELDS)
 _TYPES = frozenset(product(*_FIELDS.values()))
-_WITH_END = frozenset((*types, bool) for types in _TYPES)
+_WITH_END = (*_NAMES, "last")
 _GRAPH_FIELDS = {"id": str, "version": int, "hash": str, "document": str}
 
 
@@ -51,18 +51,48 @@ class GraphLine:
     document: str
 
 
-class RecordLine(NamedTuple):
+class Entry(NamedTuple):
     """One event as a line of the log.
 
-    ``body`` is the raw text that was hashed, without its last brace, and empty if the line does
-    not end as an exported one does; ``seal`` is the hash that the line claims.
+    Args:
+        body: the raw text that was hashed, without its last brace; empty if the line was not
+            written by an export.
+        begins: it is the first that the log has of its conversation.
+        sound: nothing before it in its conversation is missing, so that it can be judged.
+        altered: it is not what was exported.
     """
 
     line: int
     record: dict[str, Any]
     body: bytes
-    seal: str
-    last: bool
+    begins: bool = False
+    sound: bool = True
+    altered: bool = False
+
+    @property
+    def conversation(self) -> str:
+        name: str = self.record["conversation"]
+        return name
+
+    @property
+    def seq(self) -> int:
+        number: int = self.record["seq"]
+        return number
+
+    @property
+    def seal(self) -> str:
+        """The hash that the line claims."""
+        seal: str = self.record["hash"]
+        return seal
+
+    @property
+    def last(self) -> bool:
+        """Whether the line claims to be the last of its conversation."""
+        return "last" in self.record
+
+    def problem(self, code: ProblemCode, reason: str) -> LogProblem:
+        """Something that is wrong with this line."""
+        return LogProblem(self.line, shown(self.conversation), self.seq, code, reason)
 
 
 def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
@@ -74,7 +104,7 @@ def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
             rest = file.readline(LONGEST_LINE + 1)
 
 
-def read_line(number: int, line: bytes) -> RecordLine | GraphLine | LogProblem:
+def read_line(number: int, line: bytes) -> Entry | GraphLine | LogProblem:
     """What a line holds."""
     if len(line) > LONGEST_LINE:
         reason = f"longer than {LONGEST_LINE:,} bytes"
@@ -87,17 +117,18 @@ def read_line(number: int, line: bytes) -> RecordLine | GraphLine | LogProblem:
     if not isinstance(data, dict):
         return _no_record(number)
     if _is_record(data):
-        body = unsealed(line) or b""
-        return RecordLine(number, data, body, data["hash"], data.get("last", False))
+        return Entry(number, data, unsealed(line) or b"")
     return _graph(number, data) or _no_record(number)
 
 
 def _is_record(data: dict[str, Any]) -> bool:
-    # Two comparisons of whole tuples, because this is asked of every line.
-    types = tuple(map(type, data.values()))
-    if tuple(data) == _NAMES:
-        return types in _TYPES
-    return tuple(data) == (*_NAMES, "last") and types in _WITH_END
+    # Comparisons of whole tuples, because this is asked of every line.
+    names = tuple(data)
+    if names == _NAMES:
+        return tuple(map(type, data.values())) in _TYPES
+    if names != _WITH_END or data["last"] is not True:
+        return False
+    return tuple(map(type, data.values()))[:-1] in _TYPES
 
 
 def _graph(number: int, data: dict[str, Any]) -> GraphLine | None:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 from sms_fsm.graph import StateGraph
 from sms_fsm.registry import Registry
 from sms_fsm.replay.judge import Judge
-from sms_fsm.replay.lines import GraphLine
+from sms_fsm.replay.lines import Entry, GraphLine
 from sms_fsm.replay.problems import LogProblem
-from sms_fsm.replay.reading import Entry, read_log
+from sms_fsm.replay.reading import read_log
 from sms_fsm.replay.report import ReplayReport
 from sms_fsm.replay.shelf import Shelf
 from sms_fsm.replay.tally import Tally
