@@ -13,8 +13,7 @@ from sms_fsm.diagram import Dwell, Overlay, heat_overlay, path_overlay
 from sms_fsm.errors import LogError, UnknownConversation
 from sms_fsm.graph import StateGraph, load_graph_text
 from sms_fsm.registry import Registry
-from sms_fsm.replay import LogProblem, bounded_lines, read_log
-from sms_fsm.replay.reading import Entry
+from sms_fsm.replay import Entry, LogProblem, bounded_lines, read_log
 from sms_fsm.store import Queries
 
 

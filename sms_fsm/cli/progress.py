@@ -20,3 +20,12 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
     ) as bar:
         task = bar.add_task(what)
         yield lambda count: bar.update(task, description=f"{what}: {count:,} events")
+
+
+@contextmanager
+def filling(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Shows how much of a whole is done; gives what is told both numbers."""
+    console = stderr()
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, whole: bar.update(task, completed=done, total=whole)

@@ -8,6 +8,7 @@ from typing import Any
 
 from sms_fsm.conversation import Direction, Message
 from sms_fsm.delivery import Outcome
+from sms_fsm.events import MIGRATED
 from sms_fsm.log import LoggedEvent
 
 Texts = Mapping[int, Message]
@@ -16,7 +17,7 @@ Texts = Mapping[int, Message]
 
 def in_words(event: LoggedEvent, texts: Texts) -> str:
     """What happened, as one sentence without its full stop."""
-    wording = _WORDINGS.get(event.name)
+    wording = WORDINGS.get(event.name)
     said = wording(event.data, texts) if wording else event.name
     return f"{said}, which the graph refuses in this state" if event.refused else said
 
@@ -150,6 +151,10 @@ def _withdrawn(data: Mapping[str, Any], texts: Texts) -> str:
     return f"{subject(texts, data)} was not sent: the customer had opted out"
 
 
+def _migrated(data: Mapping[str, Any], _: Texts) -> str:
+    return f"it moved from graph version {data['from_version']} to {data['to_version']}"
+
+
 def _idle(_: Mapping[str, Any], __: Texts) -> str:
     return "nobody wrote for long"
 
@@ -163,7 +168,7 @@ def _destination(routing: Mapping[str, Any]) -> str:
     return ", ".join(filter(None, known)) or "other skills or priority"
 
 
-_WORDINGS: Mapping[str, Callable[[Mapping[str, Any], Texts], str]] = {
+WORDINGS: Mapping[str, Callable[[Mapping[str, Any], Texts], str]] = {
     "MessageReceived": _received,
     "ReplyRequested": _reply,
     "ConversationInitiated": _initiated,
@@ -186,6 +191,7 @@ _WORDINGS: Mapping[str, Callable[[Mapping[str, Any], Texts], str]] = {
     "CustomerOptedOut": _opted_out,
     "CustomerOptedIn": _opted_in,
     "MessageWithdrawn": _withdrawn,
+    MIGRATED: _migrated,
     "IdleElapsed": _idle,
     "RetryDue": _retry_due,
 }

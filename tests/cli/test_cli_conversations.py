@@ -7,6 +7,10 @@ import json
 import pytest
 from world import BUSINESS, CUSTOMER
 
+from sms_fsm.cli import wording
+from sms_fsm.events import MIGRATED
+from sms_fsm.registry import OWN_EVENTS
+
 from .conftest import HOSTILE, Run, Stored, digits_of
 
 
@@ -121,3 +125,9 @@ def test_effects_that_wait_are_shown(run: Run, stored: Stored) -> None:
     assert "Still to come" in told
     for effect in ("OpenConversation", "PostMessage", "RouteConversation"):
         assert effect in told.split("Still to come")[1]
+
+
+def test_every_event_of_the_engine_has_words() -> None:
+    """A sentence of its own, so that nobody has to know the graph."""
+    for name in (*OWN_EVENTS, MIGRATED):
+        assert name in wording.WORDINGS, name

@@ -17,6 +17,7 @@ COMMANDS = (
     "doctor",
     "export",
     "list",
+    "migrate",
     "replay",
     "retry",
     "show",
