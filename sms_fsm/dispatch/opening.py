@@ -27,7 +27,7 @@ def open_conversation(attempt: Attempt) -> Outcome:
             lost = _settle_creation(attempt)
             if lost is not None:
                 return lost
-        return _adopt(attempt) or _reactivate_match(attempt) or _create(attempt)
+        return _adopt_or_create(attempt)
     except CXoneError as error:
         return _failed(attempt, error)
 
@@ -115,7 +115,7 @@ def _vanished(attempt: Attempt, error: CXoneError) -> Outcome:
     if attempt.effect.looked_up:
         return attempt.died(str(error))
     try:
-        matches = _matches(attempt, "active")
+        matches = [match for match in _matches(attempt, "active") if not match.archived]
     except CXoneError as other:
         return attempt.delayed(other) if other.retryable else attempt.died(str(other))
     if not matches:
@@ -145,23 +145,23 @@ def _created_by_us(attempt: Attempt) -> RemoteConversation | None:
     return None
 
 
-def _adopt(attempt: Attempt) -> Outcome | None:
-    matches = _matches(attempt, "active")
-    if not matches:
-        return None
-    if len(matches) > 1:
+def _adopt_or_create(attempt: Attempt) -> Outcome:
+    """The oldest active match, else the newest archived one, else a new one."""
+    listed = _matches(attempt, "active")
+    active = [match for match in listed if not match.archived]
+    if len(active) > 1:
         _log.warning("conversation.several_matches", conversation=attempt.conversation.id)
-    return Outcome(Finished(), (_opened(attempt, matches[0], "adopted"),))
+    if active:
+        return Outcome(Finished(), (_opened(attempt, active[0], "adopted"),))
+    # A platform may list a conversation as active and flag it as archived nonetheless.
+    asleep = [*listed, *(match for match in _matches(attempt, "archived") if match.archived)]
+    return _reactivate_match(attempt, asleep[-1]) if asleep else _create(attempt)
 
 
-def _reactivate_match(attempt: Attempt) -> Outcome | None:
-    matches = _matches(attempt, "archived")
-    if not matches:
-        return None
-    newest = matches[-1]
-    routing = newest.routing if newest.routing.assigned else attempt.routing
+def _reactivate_match(attempt: Attempt, match: RemoteConversation) -> Outcome:
+    routing = match.routing if match.routing.assigned else attempt.routing
     remote = attempt.platform.reactivate(
-        newest.conversation_id, routing, timeout_seconds=attempt.timeout_seconds
+        match.conversation_id, routing, timeout_seconds=attempt.timeout_seconds
     )
     settled = replace(remote, routing=routing)
     return Outcome(Finished(), (_opened(attempt, settled, "reactivated"),))
@@ -175,9 +175,7 @@ def _matches(attempt: Attempt, status: str) -> Sequence[RemoteConversation]:
         for match in attempt.platform.find_conversations(
             conversation.customer, status, timeout_seconds=attempt.timeout_seconds
         )
-        if not match.closed
-        and match.archived == (status == "archived")
-        and match.business_address in (None, conversation.business)
+        if not match.closed and match.business_address in (None, "", conversation.business)
     ]
     ids = [match.conversation_id for match in fitting]
     held = attempt.around.held_by_others(conversation.id, ids) if ids else frozenset()
