@@ -11,10 +11,10 @@ from rich.text import Text
 
 from sms_fsm.cli.addresses import shown
 from sms_fsm.cli.terminal import printable, table
-from sms_fsm.cli.wording import Texts, in_words
 from sms_fsm.conversation import Conversation, Message
 from sms_fsm.effects import Effect, EffectState
 from sms_fsm.log import LoggedEvent
+from sms_fsm.wording import Texts, in_words
 
 _STATES = {
     "new": "cyan",

@@ -7,7 +7,7 @@ import json
 import pytest
 from world import BUSINESS, CUSTOMER
 
-from sms_fsm.cli import wording
+from sms_fsm import wording
 from sms_fsm.events import MIGRATED
 from sms_fsm.registry import OWN_EVENTS
 

@@ -135,7 +135,9 @@ def _died(data: Mapping[str, Any], _: Texts) -> str:
 
 
 def _retried(data: Mapping[str, Any], _: Texts) -> str:
-    return f"an operator gave {data['name']} another go"
+    who = data.get("actor") or "an operator"
+    why = f": {data['reason']}" if data.get("reason") else ""
+    return f"{who} gave {data['name']} another go{why}"
 
 
 def _opted_out(data: Mapping[str, Any], _: Texts) -> str:
