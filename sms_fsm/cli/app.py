@@ -14,7 +14,7 @@ app = typer.Typer(
     cls=Commands,
     no_args_is_help=True,
     add_completion=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     help="Keep SMS conversations continuous on NICE CXone. Settings come from options, then "
     "SMS_FSM_… variables, then .env; secrets from the last two alone.",

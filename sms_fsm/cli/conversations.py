@@ -42,7 +42,7 @@ def listed(
 ) -> None:
     """List conversations, oldest first, with the age of their state.
 
-    Numbers are masked unless [bold]--reveal[/] is given.
+    Numbers are masked unless `--reveal` is given.
     """
     with reading(database_url) as queries:
         found = queries.listing(in_state, after, limit + 1)
@@ -65,7 +65,7 @@ def show(
 ) -> None:
     """Show one conversation: its timeline in plain words, its texts, and what still waits.
 
-    Numbers are masked and texts left out unless [bold]--reveal[/] is given.
+    Numbers are masked and texts left out unless `--reveal` is given.
     """
     with reading(database_url) as queries:
         conversation = queries.conversation(identity)

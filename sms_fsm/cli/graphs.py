@@ -39,7 +39,7 @@ _PACKAGED = "states.yaml"
 def check(graph: GraphArgument = None, format_: OutputFormat = Format.TEXT) -> None:
     """Check a state graph and report every problem at once.
 
-    Each problem is one line, [bold]file:line:column: code message[/]. Exit code 1 if one of them
+    Each problem is one line, `file:line:column: code message`. Exit code 1 if one of them
     is an error; warnings alone are 0.
     """
     problems = _problems(Settings.from_env(graph=graph).graph)
@@ -86,7 +86,7 @@ def diagram(
 ) -> None:
     """Draw a state graph: plain, with one conversation's path, or with the heat of a log.
 
-    svg and png need the extra [bold]pictures[/]. A conversation is drawn on the graph version
+    svg and png need the extra `pictures`. A conversation is drawn on the graph version
     that it runs on, unless a graph is given.
     """
     if conversation and log:
@@ -104,7 +104,7 @@ def compare(
 ) -> None:
     """Show what two state graphs decide differently.
 
-    With [bold]--database-url[/] also how many live conversations of the old graph each change
+    With `--database-url` also how many live conversations of the old graph each change
     touches. Titles, groups, comments and order of keys do not count.
     """
     names = Registry().names

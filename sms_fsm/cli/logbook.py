@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sms_fsm.cli.files import read, written
-from sms_fsm.cli.options import DatabaseUrl, Format, GraphOption, OutputFormat
+from sms_fsm.cli.options import DatabaseUrl, Format, OutputFormat
 from sms_fsm.cli.progress import counting
 from sms_fsm.cli.replayed import print_report, report_document
 from sms_fsm.cli.stores import reading
@@ -41,7 +41,7 @@ def export(
 ) -> None:
     """Write the event log as JSON Lines, with the graphs that it needs.
 
-    It holds digests and classified facts: no texts, no phone numbers. [bold]sms-fsm replay[/]
+    It holds digests and classified facts: no texts, no phone numbers. `sms-fsm replay`
     reads it.
     """
     moment = check_instant(since, "since")
@@ -63,7 +63,10 @@ def replay(
         Path, typer.Argument(metavar="LOG", help="An exported log.", show_default=False)
     ],
     *,
-    graph: GraphOption = None,
+    graph: Annotated[
+        Path | None,
+        typer.Option("--graph", metavar="FILE", help="A candidate to run all events on."),
+    ] = None,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="List what of the graphs no event exercised.")
     ] = False,
@@ -71,7 +74,7 @@ def replay(
 ) -> None:
     """Decide every event of an exported log again, without a store or a network.
 
-    Without [bold]--graph[/] each event runs on the graph version that it was recorded on; with it
+    Without `--graph` each event runs on the graph version that it was recorded on; with it
     all run on that candidate. Exit code 1 if an event comes out otherwise or the log was touched.
     """
     registry = Registry()

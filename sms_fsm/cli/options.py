@@ -24,7 +24,7 @@ _PLATFORM = "CXone"
 GraphArgument = Annotated[
     Path | None,
     typer.Argument(
-        metavar="[GRAPH]",
+        metavar="GRAPH",
         help="A state graph (YAML). Without it: the setting, else the one in the package.",
         show_default=False,
     ),

@@ -27,7 +27,7 @@ from sms_fsm.engine import Engine
 def dead_letters(*, database_url: DatabaseUrl = None, format_: OutputFormat = Format.TEXT) -> None:
     """List effects that gave up, why, and after how many attempts.
 
-    Each waits for [bold]sms-fsm retry ID[/]. Exit code 0, also if there are some.
+    Each waits for `sms-fsm retry ID`. Exit code 0, also if there are some.
     """
     with reading(database_url) as queries:
         dead = queries.dead_letters()
@@ -75,7 +75,7 @@ def carriers(*, database_url: DatabaseUrl = None, format_: OutputFormat = Format
     """Show delivered and failed texts and repeated callbacks for each carrier profile.
 
     The profile is what the host's carrier look-up says of a number; without one it is
-    [bold]unknown[/].
+    `unknown`.
     """
     with reading(database_url) as queries:
         figures = queries.carriers()

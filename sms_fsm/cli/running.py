@@ -97,8 +97,7 @@ def simulator(
         typer.Option(
             "--fault",
             metavar="FAULT",
-            help="OPERATION:KIND with settings behind it, such as "
-            "postMessage:reset,probability=0.1. May be repeated.",
+            help="What goes wrong and when; may be repeated.",
         ),
     ] = None,
     failing: Annotated[
@@ -119,10 +118,13 @@ def simulator(
 ) -> None:
     """Serve a simulated CXone over HTTP, with faults on request.
 
-    It holds to the wire contract, keeps a ledger ([bold]GET /simulator/ledger[/]) and judges its
-    clients ([bold]GET /simulator/judge[/]). The client is demo-client with demo-secret, or what
+    It holds to the wire contract, keeps a ledger (`GET /simulator/ledger`) and judges its
+    clients (`GET /simulator/judge`). The client is demo-client with demo-secret, or what
     SMS_FSM_CLIENT_ID and SMS_FSM_CLIENT_SECRET say. Callbacks are signed with
     SMS_FSM_WEBHOOK_SECRET.
+
+    A fault is `OPERATION:KIND` with settings behind it, such as
+    `postMessage:reset,probability=0.1` or `findConversations:status,status=503,times=3`.
     """
     settings = Settings.from_env(client_id=client_id)
     served = _simulator(

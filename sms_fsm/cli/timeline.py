@@ -133,7 +133,7 @@ def _titled(title: str, body: RenderableType) -> Group:
 def _happening(event: LoggedEvent, texts: Texts) -> Text:
     said = Text(printable(in_words(event, texts)))
     if event.effects:
-        said.append(f"  →\u00a0{', '.join(event.effects)}", style="dim")
+        said.append(f"; plans {', '.join(event.effects)}", style="dim")
     return said
 
 

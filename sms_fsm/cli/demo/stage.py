@@ -76,7 +76,6 @@ class Stage:
             queue_id=QUEUE,
             token_key=Fernet.generate_key().decode(),
             webhook_secret=WEBHOOK_SECRET,
-            request_timeout_seconds=2,
         )
         self.engine = self._open()
         simulator.send_webhooks_to(lambda body, headers: self.engine.webhook(body, headers).status)
