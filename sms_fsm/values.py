@@ -17,6 +17,8 @@ else:
 
         Fields are copied as they are: ``__init__`` and ``__post_init__`` do not run.
         """
+        fields = value.__dict__.copy()
+        fields.update(changes)
         copy = object.__new__(type(value))
-        copy.__dict__.update(value.__dict__, **changes)
+        object.__setattr__(copy, "__dict__", fields)
         return copy

@@ -3,48 +3,59 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 import orjson
 
 from sms_fsm.graph import Mark, StateGraph
 from sms_fsm.machine import Step
-
-Record = Mapping[str, Any]
+from sms_fsm.replay.following import Record
+from sms_fsm.replay.lines import Entry, shown
+from sms_fsm.replay.machine import ReplayMachine
+from sms_fsm.replay.verdicts import Bucket, Divergence
 
 
 class _Logged(Protocol):
     def to_data(self) -> dict[str, Any]: ...
 
 
-def differences(record: Record, step: Step, target: str, *, exact: bool) -> tuple[str, ...]:
-    """The fields of the record that come out otherwise, the weightiest first.
+def agrees(record: Record, step: Step, target: str, *, exact: bool) -> bool:
+    """Whether nothing comes out otherwise, which is what one expects of most records.
 
     Args:
         target: the recorded state after the event, in the words of the replayed graph.
         exact: it is the graph that the event was recorded on, so that rule and guards count, too.
     """
-    found = []
-    if step.refused is not record["refused"]:
-        found.append("refused")
-    if step.after.state != target:
-        found.append("target")
-    if exact:
-        found += _other_way(record, step)
-    if not _same(step.planned, record["effects"]):
-        found.append("effects")
-    if not _same(step.cancelled, record["cancelled"]):
-        found.append("cancelled")
-    return tuple(found)
+    return (
+        step.after.state == target
+        and step.refused is record["refused"]
+        and _same(step.planned, record["effects"])
+        and _same(step.cancelled, record["cancelled"])
+        and (not exact or (_rule(step) == record["transition"] and _asked(record, step)))
+    )
 
 
-def _other_way(record: Record, step: Step) -> list[str]:
-    rule = step.transition.id if step.transition else None
-    found = [] if rule == record["transition"] else ["transition"]
-    if [list(pair) for pair in step.asked] != record["guards"]:
-        found.append("guards")
-    return found
+def differences(record: Record, step: Step, target: str, *, exact: bool) -> tuple[str, ...]:
+    """The fields of the record that come out otherwise, the weightiest first."""
+    fields = {
+        "refused": step.refused is record["refused"],
+        "target": step.after.state == target,
+        "transition": not exact or _rule(step) == record["transition"],
+        "guards": not exact or _asked(record, step),
+        "effects": _same(step.planned, record["effects"]),
+        "cancelled": _same(step.cancelled, record["cancelled"]),
+    }
+    return tuple(name for name, agreed in fields.items() if not agreed)
+
+
+def _rule(step: Step) -> str | None:
+    return step.transition.id if step.transition else None
+
+
+def _asked(record: Record, step: Step) -> bool:
+    asked: bool = [[name, answer] for name, answer in step.asked] == record["guards"]
+    return asked
 
 
 def _same(planned: Sequence[_Logged], recorded: list[Any]) -> bool:
@@ -55,7 +66,7 @@ def _same(planned: Sequence[_Logged], recorded: list[Any]) -> bool:
     return data == recorded or orjson.loads(orjson.dumps(data)) == recorded
 
 
-def changed_effects(record: Record, step: Step) -> tuple[Counter[str], Counter[str]]:
+def _changed_effects(record: Record, step: Step) -> tuple[Counter[str], Counter[str]]:
     """Names of the effects that were added and removed; one that changed is both."""
     planned = Counter(_canonical(item.to_data()) for item in step.planned)
     recorded = Counter(_canonical(item) for item in record["effects"])
@@ -73,7 +84,7 @@ def _named(effects: Counter[bytes]) -> Counter[str]:
     return names
 
 
-def rule_of(graph: StateGraph, record: Record, step: Step) -> tuple[str | None, Mark | None]:
+def _rule_of(graph: StateGraph, record: Record, step: Step) -> tuple[str | None, Mark | None]:
     """The rule to look at: the one that applied, else the recorded one, else its event."""
     if step.transition is not None:
         return step.transition.id, step.transition.mark
@@ -84,3 +95,37 @@ def rule_of(graph: StateGraph, record: Record, step: Step) -> tuple[str | None, 
     )
     declared = graph.events.get(step.event.name)
     return next(iter(rules), (None, declared.mark if declared else None))
+
+
+def divergence(
+    machine: ReplayMachine, entry: Entry, step: Step, differing: tuple[str, ...]
+) -> Divergence:
+    """The value that says how a step came out otherwise."""
+    record, graph = entry.record, machine.graph
+    added, removed = _changed_effects(record, step)
+    rule, mark = _rule_of(graph, record, step)
+    return Divergence(
+        line=entry.line,
+        conversation=shown(record["conversation"]) or "",
+        seq=record["seq"],
+        event=record["name"],
+        bucket=_bucket(differing, step),
+        differs=differing,
+        source=record["source"],
+        expected=record["target"],
+        actual=step.after.state if step.before.state in graph.states else None,
+        rule=rule,
+        file=graph.file,
+        yaml_line=mark.line if mark else None,
+        added=tuple(added.elements()),
+        removed=tuple(removed.elements()),
+    )
+
+
+def _bucket(differing: tuple[str, ...], step: Step) -> Bucket:
+    if "states" in differing:
+        return Bucket.STATE_MISSING
+    if step.refused and "refused" in differing:
+        return Bucket.REFUSED
+    effects_alone = {"effects", "cancelled"} >= set(differing)
+    return Bucket.OTHER_EFFECTS if effects_alone else Bucket.DIVERGED

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from sms_fsm.conversation import Conversation, Message
+from sms_fsm.conversation import Conversation
 from sms_fsm.crossing import cross
-from sms_fsm.effects import Lane
 from sms_fsm.events import MIGRATED, Event
 from sms_fsm.machine import Step
-from sms_fsm.replay.comparing import Record, changed_effects, differences, rule_of
+from sms_fsm.replay.comparing import agrees, differences, divergence
 from sms_fsm.replay.coverage import Exercised
-from sms_fsm.replay.lines import Entry, shown
+from sms_fsm.replay.following import Follower, Record, event_of, followed
+from sms_fsm.replay.lines import Entry
 from sms_fsm.replay.machine import ReplayMachine
 from sms_fsm.replay.problems import ProblemCode
 from sms_fsm.replay.shelf import Shelf
@@ -34,8 +33,7 @@ class Track:
     """One conversation on its way through the log.
 
     Args:
-        conversation: as the records so far left it; of its texts it holds the last one's alone.
-        messages: all its texts by number, settled ones too: late words may come for them.
+        follower: how the records so far left it.
         graph: hash of the graph that the last record names.
         machine: what events are replayed on, None if there is no such graph.
         exercised: where it is noted what they did there.
@@ -45,8 +43,7 @@ class Track:
         bucket: by the first event that came out otherwise; None before the first that was judged.
     """
 
-    conversation: Conversation
-    messages: dict[int, Message] = field(default_factory=dict)
+    follower: Follower
     graph: str = ""
     machine: ReplayMachine | None = None
     exercised: Exercised = field(default_factory=Exercised)
@@ -65,19 +62,17 @@ class Judge:
     def __init__(self, shelf: Shelf, tally: Tally) -> None:
         self._shelf = shelf
         self._tally = tally
-        self.track = Track(Conversation("", "", 0, "", "", ""))
+        self.track = Track(Follower("", "", ""))
 
     def begin(self, record: Record) -> None:
         """The first record of a conversation comes next."""
         self.close()
-        self.track = Track(Conversation(record["conversation"], "", 0, "", "", ""))
+        self.track = Track(Follower(record["conversation"], record["source"], record["graph"]))
         self._turn_to(record["graph"])
         machine = self.track.machine
-        state = machine.graph.initial if machine else record["source"]
-        self.track.exercised.states.add(state)
-        self.track.conversation = evolve(
-            self.track.conversation, state=state, graph_hash=record["graph"]
-        )
+        if machine is not None:
+            self.track.exercised.states.add(machine.graph.initial)
+            self.track.follower.begin(machine.graph.initial)
 
     def close(self) -> None:
         """The conversation is complete."""
@@ -119,23 +114,23 @@ class Judge:
     # Events
 
     def _replay(self, machine: ReplayMachine, entry: Entry) -> None:
-        record = entry.record
-        event = Event(record["name"], datetime.fromisoformat(record["at"]), record["data"])
-        before = self._before(event, record)
+        track, record = self.track, entry.record
+        event = event_of(record)
+        before = track.follower.before(event, self._named(record["source"]), record["graph"])
         if event.name == MIGRATED:
             self._migrate(machine, entry, before, event)
             return
         if entry.altered:
-            self._keep(self._followed(machine, record, before, event))
+            self._follow(machine, record, before, event)
             return
         if event.message is not None and not before.messages:
             self._misfit(entry, _NO_TEXT)
             return
         step = machine.step(before, event)
         if self._comes_out(machine, entry, step, machine):
-            self._keep(step.after)
+            track.follower.keep(step.after)
         else:
-            self._keep(self._followed(machine, record, before, event))
+            self._follow(machine, record, before, event)
 
     def _migrate(
         self, machine: ReplayMachine, entry: Entry, before: Conversation, event: Event
@@ -154,62 +149,47 @@ class Judge:
             after = step.after if self._comes_out(machine, entry, step, arrival) else after
         elif not entry.altered:
             self._tally.judged += 1
-        self._keep(after)
+        self.track.follower.keep(after)
 
     def _comes_out(
         self, machine: ReplayMachine, entry: Entry, step: Step, arrival: ReplayMachine
     ) -> bool:
         """Whether a step is as recorded; ``arrival`` is the graph that it ends on."""
+        track, record, exact = self.track, entry.record, self._shelf.exact
         self._tally.judged += 1
-        self.track.exercised.add(step)
-        self.track.bucket = self.track.bucket or Bucket.SAME
-        differing = self._differing(machine, entry.record, step, arrival)
-        if differing:
-            self._diverge(_divergence(machine, entry, step, differing))
-        return not differing
+        track.exercised.add(step)
+        track.bucket = track.bucket or Bucket.SAME
+        target = self._named(record["target"])
+        misplaced = self._misplaced(machine, step.before, target, arrival)
+        if not misplaced and agrees(record, step, target, exact=exact):
+            return True
+        differing = (*misplaced, *differences(record, step, target, exact=exact))
+        self._diverge(divergence(machine, entry, step, differing))
+        return False
+
+    def _misplaced(
+        self, machine: ReplayMachine, before: Conversation, target: str, arrival: ReplayMachine
+    ) -> list[str]:
+        """Whether the conversation was elsewhere before, or states are unknown to the graphs."""
+        found = []
+        former = self.track.follower.conversation
+        if self._shelf.exact and not self.track.touched:
+            if before.graph_hash != former.graph_hash:
+                found.append("graph")
+            if before.state != former.state:
+                found.append("source")
+        if before.state not in machine.graph.states or target not in arrival.graph.states:
+            found.append("states")
+        return found
 
     def _named(self, state: str) -> str:
         return self.track.names.get(state, state)
 
-    def _before(self, event: Event, record: Record) -> Conversation:
-        """The conversation as the engine loads it for an event: with the text it is about."""
-        number = event.message
-        message = None if number is None else self.track.messages.get(number)
-        return evolve(
-            self.track.conversation,
-            state=self._named(record["source"]),
-            graph_hash=record["graph"],
-            messages=() if message is None else (message,),
-        )
-
-    def _differing(
-        self, machine: ReplayMachine, record: Record, step: Step, arrival: ReplayMachine
-    ) -> tuple[str, ...]:
-        target, exact = self._named(record["target"]), self._shelf.exact
-        found = differences(record, step, target, exact=exact)
-        before, former = step.before, self.track.conversation
-        if before.state not in machine.graph.states or target not in arrival.graph.states:
-            found = ("states", *found)
-        if exact and not self.track.touched:
-            if before.state != former.state:
-                found = ("source", *found)
-            if before.graph_hash != former.graph_hash:
-                found = ("graph", *found)
-        return found
-
-    def _followed(
+    def _follow(
         self, machine: ReplayMachine, record: Record, before: Conversation, event: Event
-    ) -> Conversation:
-        """The conversation as the record says that it went on."""
-        if record["refused"]:
-            return machine.pass_over(before)
-        lanes = [Lane(effect["lane"]) for effect in record["effects"]]
-        return machine.follow(before, event, self._named(record["target"]), lanes)
-
-    def _keep(self, after: Conversation) -> None:
-        for message in after.messages:
-            self.track.messages[message.seq] = message
-        self.track.conversation = after
+    ) -> None:
+        target = self._named(record["target"])
+        self.track.follower.keep(followed(machine, record, before, event, target))
 
     def _diverge(self, divergence: Divergence) -> None:
         """The first event that leads elsewhere decides; effects count while none does."""
@@ -224,36 +204,3 @@ class Judge:
         if not self.track.touched:
             self._tally.report(entry.problem(ProblemCode.IMPOSSIBLE, reason))
         self.track.lost = True
-
-
-def _divergence(
-    machine: ReplayMachine, entry: Entry, step: Step, differing: tuple[str, ...]
-) -> Divergence:
-    record, graph = entry.record, machine.graph
-    added, removed = changed_effects(record, step)
-    rule, mark = rule_of(graph, record, step)
-    return Divergence(
-        line=entry.line,
-        conversation=shown(record["conversation"]) or "",
-        seq=record["seq"],
-        event=record["name"],
-        bucket=_bucket(differing, step),
-        differs=differing,
-        source=record["source"],
-        expected=record["target"],
-        actual=step.after.state if step.before.state in graph.states else None,
-        rule=rule,
-        file=graph.file,
-        yaml_line=mark.line if mark else None,
-        added=tuple(added.elements()),
-        removed=tuple(removed.elements()),
-    )
-
-
-def _bucket(differing: tuple[str, ...], step: Step) -> Bucket:
-    if "states" in differing:
-        return Bucket.STATE_MISSING
-    if step.refused and "refused" in differing:
-        return Bucket.REFUSED
-    effects_alone = {"effects", "cancelled"} >= set(differing)
-    return Bucket.OTHER_EFFECTS if effects_alone else Bucket.DIVERGED

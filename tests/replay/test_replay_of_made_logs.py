@@ -137,7 +137,7 @@ def test_memory_does_not_grow_with_the_number_of_conversations(tmp_path: Path) -
     many.write_text("\n".join(made_log(10_000, 3)))
     # The first run also pays for what is built once.
     _peak(few)
-    assert _peak(many) < 1.2 * _peak(few)
+    assert _peak(many) < 1.5 * _peak(few)
 
 
 def _peak(path: Path) -> int:
