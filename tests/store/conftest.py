@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from postgres import PostgresServer
 
 from sms_fsm.store import Database, open_database
 
-from .shelf import Shelf
+from .shelf import Shelf, opened
 
 
 @pytest.fixture
@@ -21,3 +22,12 @@ def database(database_url: str) -> Iterator[Database]:
 @pytest.fixture
 def shelf(database: Database) -> Shelf:
     return Shelf(database)
+
+
+@pytest.fixture
+def impatient_postgres(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[Shelf]:
+    with (
+        postgres_server.database(like=migrated_postgres) as url,
+        opened(url) as shelf,
+    ):
+        yield shelf

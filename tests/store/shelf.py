@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from sms_fsm.effects import Cancellation, Effect, Lane, PlannedEffect
 from sms_fsm.events import Event
 from sms_fsm.machine import Step
 from sms_fsm.ports import UnitOfWork
-from sms_fsm.store import Database, Queries, Repository
+from sms_fsm.store import Database, Queries, Repository, open_database
 
 T = TypeVar("T")
 
@@ -163,3 +164,13 @@ def held(uow: UnitOfWork, identity: str) -> Conversation:
     conversation = uow.lock(identity)
     assert conversation is not None
     return conversation
+
+
+@contextmanager
+def opened(url: str, *, lock_wait_seconds: float = 0.2) -> Iterator[Shelf]:
+    """A shelf that does not wait long for others."""
+    database = open_database(url, lock_wait_seconds=lock_wait_seconds)
+    try:
+        yield Shelf(database)
+    finally:
+        database.close()

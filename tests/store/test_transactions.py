@@ -27,6 +27,7 @@ from .shelf import (
     an_effect,
     at_once,
     held,
+    opened,
 )
 
 
@@ -238,6 +239,24 @@ def test_one_of_many_threads_takes_a_key_in(shelf: Shelf) -> None:
         for number in range(8)
     )
     assert took.count(True) == 1
+
+
+def test_a_key_that_another_host_takes_in_meanwhile_is_taken_in_once(
+    impatient_postgres: Shelf,
+) -> None:
+    url = impatient_postgres.database.engine.url.render_as_string(hide_password=False)
+    with opened(url) as other:
+        took: list[bool] = []
+
+        def be_overtaken(uow: UnitOfWork) -> bool:
+            if uow.known("key", NOW) is not None:
+                return False
+            took.append(other.repository.write(partial(_take_in, digest="theirs")))
+            uow.remember("key", digest="ours", conversation="c-1", seq=1, now=NOW)
+            return True
+
+        assert not impatient_postgres.repository.write(be_overtaken)
+        assert took == [True]
 
 
 def test_a_key_is_known_until_its_time_is_over(shelf: Shelf) -> None:

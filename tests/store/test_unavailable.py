@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from sms_fsm.errors import StoreUnavailable
 from sms_fsm.ports import UnitOfWork
 from sms_fsm.store import Database, open_database
 
-from .shelf import CUSTOMER, NOW, Shelf, a_conversation, a_step, a_text, held
+from .shelf import CUSTOMER, NOW, Shelf, a_conversation, a_step, a_text, held, opened
 
 _SECRET = "a text that nobody may read"
 
@@ -30,28 +29,10 @@ def sqlite_file(migrated_sqlite: Path, tmp_path: Path) -> Path:
     return file
 
 
-@contextmanager
-def _opened(url: str, *, lock_wait_seconds: float = 0.2) -> Iterator[Shelf]:
-    database = open_database(url, lock_wait_seconds=lock_wait_seconds)
-    try:
-        yield Shelf(database)
-    finally:
-        database.close()
-
-
 @pytest.fixture
 def impatient(sqlite_file: Path) -> Iterator[Shelf]:
     """A shelf in a file that waits a fifth of a second for others."""
-    with _opened(f"sqlite:///{sqlite_file}") as shelf:
-        yield shelf
-
-
-@pytest.fixture
-def impatient_postgres(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[Shelf]:
-    with (
-        postgres_server.database(like=migrated_postgres) as url,
-        _opened(url) as shelf,
-    ):
+    with opened(f"sqlite:///{sqlite_file}") as shelf:
         yield shelf
 
 
@@ -102,7 +83,7 @@ def test_a_file_that_is_locked_before_it_is_first_opened_is_refused(tmp_path: Pa
     file = tmp_path / "new.db"
     with (
         sqlite3.connect(file, isolation_level=None) as other,
-        _opened(f"sqlite:///{file}") as shelf,
+        opened(f"sqlite:///{file}") as shelf,
     ):
         other.execute("BEGIN EXCLUSIVE")
         assert "locked" in _refused(shelf.create)
@@ -139,7 +120,7 @@ def test_a_full_disk_is_refused_and_leaves_nothing(impatient: Shelf) -> None:
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     file.write_text("this is no database " * 100)
-    with _opened(f"sqlite:///{file}") as shelf:
+    with opened(f"sqlite:///{file}") as shelf:
         assert "not a database" in _refused(shelf.create)
 
 
@@ -190,9 +171,9 @@ def test_a_restarted_postgres_is_found_again_by_the_next_call(impatient_postgres
 def test_a_postgres_that_is_gone_is_refused(
     postgres_server: PostgresServer, migrated_postgres: str
 ) -> None:
-    with postgres_server.database(like=migrated_postgres) as url, _opened(url) as shelf:
+    with postgres_server.database(like=migrated_postgres) as url, opened(url) as shelf:
         shelf.create()
-    with _opened(url) as shelf:
+    with opened(url) as shelf:
         _refused(lambda: shelf.repository.write(_store_a_secret))
         _refused(lambda: shelf.queries.conversation("c-1"))
         _refused(shelf.claim)
