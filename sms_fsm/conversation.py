@@ -307,8 +307,11 @@ class Conversation:
 
     def with_message(self, message: Message) -> Conversation:
         """The same with this message new or replaced."""
-        others = [other for other in self.messages if other.seq != message.seq]
-        return evolve(self, messages=(*others, message))
+        return evolve(self, messages=self.messages_with(message))
+
+    def messages_with(self, message: Message) -> tuple[Message, ...]:
+        """The loaded messages with this one new or replaced."""
+        return (*[other for other in self.messages if other.seq != message.seq], message)
 
     @property
     def timer_due_at(self) -> datetime | None:

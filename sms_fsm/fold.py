@@ -126,9 +126,10 @@ def _posted(conversation: Conversation, event: Event, _: Policies) -> Conversati
     attempt = Attempt(reference=data["reference"], message_id=data["message_id"])
     part = evolve(part, attempts=(*part.attempts, attempt), retry_at=None)
     begins = message.outbound and not message.taken and not message.settled
-    message = _ranked(_with_part(evolve(message, taken=True), data["part"], part))
+    message = _with_part(message, data["part"], part, taken=True)
     return evolve(
-        conversation.with_message(message),
+        conversation,
+        messages=conversation.messages_with(message),
         outstanding=conversation.outstanding + begins,
         contacted_at=event.at,
     )
@@ -141,11 +142,12 @@ def _reported(conversation: Conversation, event: Event, policies: Policies) -> C
         return conversation
     number = data["part"]
     part, failed_now = _with_word(message.parts[number], data)
-    message = _ranked(_with_part(message, number, part))
+    message = _with_part(message, number, part, taken=message.taken)
     if all(part.delivered for part in message.parts):
         return _settle(conversation, message, Turn.DELIVERED)
     if part.delivered:
-        return conversation.with_message(_with_part(message, number, evolve(part, retry_at=None)))
+        calm = _with_part(message, number, evolve(part, retry_at=None), taken=message.taken)
+        return conversation.with_message(calm)
     if failed_now and not message.settled and not message.exhausted:
         return _judge_failure(conversation, message, event, policies)
     return conversation.with_message(message)
@@ -153,9 +155,7 @@ def _reported(conversation: Conversation, event: Event, policies: Policies) -> C
 
 def _with_word(part: Part, data: Mapping[str, Any]) -> tuple[Part, bool]:
     """The part with this report, and whether its newest attempt is to be judged as failed."""
-    index = next(
-        i for i, attempt in enumerate(part.attempts) if attempt.message_id == data["message_id"]
-    )
+    index = [attempt.message_id for attempt in part.attempts].index(data["message_id"])
     attempt = part.attempts[index]
     outcome = Outcome(data["outcome"])
     better = _RANK[outcome] > _RANK[attempt.outcome]
@@ -181,7 +181,7 @@ def _judge_failure(
         if part.retry_at is not None:
             return conversation.with_message(message)
         retry_at = event.at + policies.retry_after[part.failures - 1]
-        message = _with_part(message, number, evolve(part, retry_at=retry_at))
+        message = _with_part(message, number, evolve(part, retry_at=retry_at), taken=message.taken)
         return conversation.with_message(evolve(message, turn=Turn.RETRY))
     return _exhaust(conversation, message, fallback=event.data["fallback"])
 
@@ -197,7 +197,7 @@ def _exhaust(conversation: Conversation, message: Message, *, fallback: bool) ->
     message = evolve(
         message,
         exhausted=True,
-        parts=tuple(evolve(part, retry_at=None) for part in message.parts),
+        parts=_without_retries(message.parts),
     )
     if fallback:
         return conversation.with_message(evolve(message, turn=Turn.FALLBACK))
@@ -218,11 +218,12 @@ def _settle(conversation: Conversation, message: Message, turn: Turn) -> Convers
         settled=True,
         status=MessageStatus.DELIVERED if delivered else MessageStatus.FAILED,
         failed_in_spell=conversation.spell if not delivered and ended else None,
-        parts=tuple(evolve(part, retry_at=None) for part in message.parts),
+        parts=_without_retries(message.parts),
         turn=turn,
     )
     return evolve(
-        conversation.with_message(message),
+        conversation,
+        messages=conversation.messages_with(message),
         outstanding=conversation.outstanding - ended,
         spell_failed=failures,
     )
@@ -251,28 +252,35 @@ def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversat
         settled=False,
         exhausted=False,
         failed_in_spell=None,
-        status=MessageStatus.QUEUED,
+        status=_reached(message.parts) or MessageStatus.QUEUED,
     )
     return evolve(
-        conversation.with_message(_ranked(waiting)),
+        conversation,
+        messages=conversation.messages_with(waiting),
         outstanding=conversation.outstanding + again,
         spell_failed=conversation.spell_failed - recovered,
     )
 
 
-def _with_part(message: Message, number: int, part: Part) -> Message:
+def _with_part(message: Message, number: int, part: Part, *, taken: bool) -> Message:
+    """The text with this part, and the status that this makes; settled texts keep theirs."""
     parts = (*message.parts[:number], part, *message.parts[number + 1 :])
-    return evolve(message, parts=parts)
+    reached = None if message.settled else _reached(parts)
+    return evolve(message, parts=parts, status=reached or message.status, taken=taken)
 
 
-def _ranked(message: Message) -> Message:
-    """The status that the attempts amount to; settled messages keep theirs."""
-    if message.settled:
-        return message
-    attempts = [attempt for part in message.parts for attempt in part.attempts]
-    spoken = any(set(attempt.seen) - _SILENT_STATUSES for attempt in attempts)
-    reached = MessageStatus.SENT if spoken else MessageStatus.ACCEPTED
-    return evolve(message, status=reached if attempts else message.status)
+def _reached(parts: tuple[Part, ...]) -> MessageStatus | None:
+    """The status that the attempts amount to; None without any."""
+    attempts = [attempt for part in parts for attempt in part.attempts]
+    if not attempts:
+        return None
+    if all(_SILENT_STATUSES.issuperset(attempt.seen) for attempt in attempts):
+        return MessageStatus.ACCEPTED
+    return MessageStatus.SENT
+
+
+def _without_retries(parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    return tuple(part if part.retry_at is None else evolve(part, retry_at=None) for part in parts)
 
 
 _CHANGES: dict[str, Callable[[Conversation, Event, Policies], Conversation]] = {

@@ -81,6 +81,8 @@ class Machine:
     ) -> None:
         self.graph = graph
         self._actions = actions
+        # Events that start or end a timer where the state stays.
+        self._timed = {name for t in graph.timers.values() for name in (t.event, *t.restarted_by)}
         self._machine = TransitionsMachine(
             model=None,
             states=list(graph.states),
@@ -165,6 +167,8 @@ class Machine:
         )
 
     def _timers(self, before: Conversation, subject: Subject) -> tuple[tuple[str, datetime], ...]:
+        if subject.state == before.state and subject.event.name not in self._timed:
+            return before.timers
         running = dict(before.timers)
         # A timer that has gone off is over, even where no rule of the graph heard it.
         running.pop(subject.event.name, None)
