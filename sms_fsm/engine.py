@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -129,7 +130,10 @@ class Engine:
         database = open_store(settings)
         told = Listeners()
         repository = Repository(database, told)
-        repository.register_graph(graph, clock())
+        with ExitStack() as undo:
+            undo.callback(database.close)
+            repository.register_graph(graph, clock())
+            undo.pop_all()
         machines = Machines(graph, registry, repository.graph_document)
         recorder = Recorder(
             machines,

@@ -105,7 +105,7 @@ class Migrator:
         for leg in legs:
             for count in self._moves(leg):
                 moved += count
-                if on_progress is not None:
+                if count and on_progress is not None:
                     on_progress(moved, max(moved, total))
         left = (n for leg in legs for _, n in self._census.live(leg.old.behaviour_hash))
         return Migrated(moved, sum(left))
