@@ -11,7 +11,7 @@ from typing import Any
 
 from sms_fsm.store import statements as sql
 from sms_fsm.store.database import Conflict
-from sms_fsm.store.driver import Driver, Statement
+from sms_fsm.store.driver import Driver
 
 Rows = list[dict[str, Any]]
 
@@ -26,44 +26,54 @@ class Buffer:
     changed_messages: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     events: Rows = field(default_factory=list)
     effects: Rows = field(default_factory=list)
-    posts: Rows = field(default_factory=list)
+    posts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    changed_conversations: Rows = field(default_factory=list)
     counts: dict[tuple[str, str, int], int] = field(default_factory=dict)
 
-    def flush(self, driver: Driver) -> None:
-        """Write everything but the figures, which wait for the end.
+    def flush(self, driver: Driver, *, last: bool = False) -> None:
+        """Write everything; the figures wait for the ``last`` time.
 
         Raises:
             Conflict: another transaction took a key or a pair in the meantime.
         """
-        # In one order for all, so that two transactions that take in the same do not deadlock.
-        _run(driver, sql.INSERT_CONVERSATION, sorted(self.new_conversations.values(), key=_pair))
-        keys = [self.keys[key] for key in sorted(self.keys)]
-        if _run(driver, sql.REMEMBER, keys) != len(keys):
+        for_now, for_ever = self._keys()
+        changes = [
+            # In one order for all, so that two transactions that take in the same do not deadlock.
+            (sql.INSERT_CONVERSATION, sorted(self.new_conversations.values(), key=_pair)),
+            (sql.REMEMBER, for_now),
+            (sql.REMEMBER_FOR_EVER, for_ever),
+            (sql.INSERT_MESSAGE, [*self.new_messages.values()]),
+            (sql.UPDATE_MESSAGE, [*self.changed_messages.values()]),
+            (sql.INSERT_EVENT, self.events),
+            (sql.INSERT_EFFECT, self.effects),
+            (sql.REGISTER_POST, [*self.posts.values()]),
+            (sql.UPDATE_CONVERSATION, self.changed_conversations),
+            (sql.COUNT, self._counts() if last else []),
+        ]
+        if driver.write([change for change in changes if change[1]]) != len(for_now):
             raise Conflict
-        _run(driver, sql.INSERT_MESSAGE, list(self.new_messages.values()))
-        _run(driver, sql.UPDATE_MESSAGE, list(self.changed_messages.values()))
-        _run(driver, sql.INSERT_EVENT, self.events)
-        _run(driver, sql.INSERT_EFFECT, self.effects)
-        for post in self.posts:
-            driver.run(sql.REGISTER_POST, [post])
-        for rows in (self.keys, self.new_conversations, self.new_messages, self.changed_messages):
-            rows.clear()
-        for listed in (self.events, self.effects, self.posts):
-            listed.clear()
+        self._clear()
 
-    def flush_counts(self, driver: Driver) -> None:
-        """Write the figures, in one order for all, so that two transactions cannot deadlock."""
-        rows = [
+    def _keys(self) -> tuple[Rows, Rows]:
+        """Those that expire, and those that do not."""
+        rows = [self.keys[key] for key in sorted(self.keys)]
+        for_now = [row for row in rows if row["expires_at"] is not None]
+        return for_now, [row for row in rows if row["expires_at"] is None]
+
+    def _counts(self) -> Rows:
+        """In one order for all, so that two transactions cannot deadlock."""
+        return [
             {"profile": profile, "kind": kind, "shard": shard, "count": count}
             for (profile, kind, shard), count in sorted(self.counts.items())
         ]
-        _run(driver, sql.COUNT, rows)
-        self.counts.clear()
+
+    def _clear(self) -> None:
+        for rows in (self.keys, self.new_conversations, self.new_messages, self.changed_messages):
+            rows.clear()
+        for listed in (self.events, self.effects, self.changed_conversations):
+            listed.clear()
+        self.posts.clear()
 
 
 def _pair(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["customer"], row["business"], row["isolation"]
-
-
-def _run(driver: Driver, statement: Statement, rows: Rows) -> int:
-    return driver.run(statement, rows) if rows else 0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Table, bindparam, insert, or_, select, tuple_, update
+from sqlalchemy import Integer, Table, bindparam, or_, select, tuple_, update
 
-from sms_fsm.store.driver import Insert, Statement
+from sms_fsm.store.driver import Insert, Insertion, Statement
 from sms_fsm.store.tables import (
     CarrierCountRow,
     ConversationRow,
@@ -98,11 +98,7 @@ def _pinned(*, wait: bool) -> Statement:
 
 PINNED = _pinned(wait=True)
 PINNED_IDLE = _pinned(wait=False)
-INSERT_CONVERSATION = Statement(
-    lambda _: insert(CONVERSATION).values(
-        {column: bindparam(column.name) for column in CONVERSATION.c}
-    )
-)
+INSERT_CONVERSATION = Insertion(CONVERSATION)
 UPDATE_CONVERSATION = Statement(
     lambda _: (
         update(CONVERSATION)
@@ -147,15 +143,15 @@ def _remember(insert_into: Insert) -> Any:
     )
 
 
-REMEMBER = Statement(_remember)
+REMEMBER_FOR_EVER = Insertion(INBOX)
+"""For keys that never expire: one that is there already was taken by another transaction."""
+REMEMBER = Statement(_remember, counted=True)
 MESSAGE_BY_SEQ = Statement(
     lambda _: select(MESSAGE.c.data, MESSAGE.c.body).where(
         MESSAGE.c.conversation == bindparam("conversation"), MESSAGE.c.seq == bindparam("seq")
     )
 )
-INSERT_MESSAGE = Statement(
-    lambda _: insert(MESSAGE).values({column: bindparam(column.name) for column in MESSAGE.c})
-)
+INSERT_MESSAGE = Insertion(MESSAGE)
 UPDATE_MESSAGE = Statement(
     lambda _: (
         update(MESSAGE)
@@ -163,10 +159,9 @@ UPDATE_MESSAGE = Statement(
         .values({MESSAGE.c["data"]: bindparam("data")})
     )
 )
-INSERT_EVENT = Statement(
-    lambda _: insert(EVENT).values({column: bindparam(column.name) for column in EVENT.c})
-)
-_PLANNED = (
+INSERT_EVENT = Insertion(EVENT)
+INSERT_EFFECT = Insertion(
+    OUTBOX,
     "id",
     "conversation",
     "name",
@@ -181,9 +176,6 @@ _PLANNED = (
     "failures",
     "looked_up",
     "interrupted",
-)
-INSERT_EFFECT = Statement(
-    lambda _: insert(OUTBOX).values({OUTBOX.c[name]: bindparam(name) for name in _PLANNED})
 )
 POST_BY_MESSAGE_ID = Statement(
     lambda _: select(

@@ -223,9 +223,9 @@ class UnitOfWork:
 
     def post(self, message_id: str) -> Post | None:
         """Where a CXone message id belongs, if the engine posted it."""
-        for fresh in self._buffer.posts:
-            if fresh["message_id"] == message_id:
-                return Post(*(fresh[name] for name in _POST_FIELDS))
+        fresh = self._buffer.posts.get(message_id)
+        if fresh is not None:
+            return Post(*(fresh[name] for name in _POST_FIELDS))
         row = self._driver.first(sql.POST_BY_MESSAGE_ID, {"message_id": message_id})
         return None if row is None else Post(*row)
 
@@ -300,15 +300,13 @@ class UnitOfWork:
     def register_post(self, step: Step) -> None:
         """Remember the CXone message id that a `MessagePosted` event brought."""
         data = step.event.data
-        self._buffer.posts.append(
-            {
-                "message_id": data["message_id"],
-                "conversation_id": step.after.conversation_id,
-                "conversation": step.after.id,
-                "message": data["message"],
-                "part": data["part"],
-            }
-        )
+        self._buffer.posts[data["message_id"]] = {
+            "message_id": data["message_id"],
+            "conversation_id": step.after.conversation_id,
+            "conversation": step.after.id,
+            "message": data["message"],
+            "part": data["part"],
+        }
 
     def _plan(self, step: Step, number: int, planned: PlannedEffect, held: _Held) -> None:
         identity = effect_id(step.after.id, step.after.seq, number)
@@ -503,22 +501,31 @@ class UnitOfWork:
 
     def complete(self) -> None:
         """Write what is left, and let the next effect of each lane go; the last thing to do."""
-        self._flush()
-        for held in self._held.values():
-            if held.advancing:
-                self._advance(held)
-        self._write_conversations()
-        self._buffer.flush_counts(self._driver)
+        advancing = [held for held in self._held.values() if held.advancing]
+        if advancing:
+            self._flush()
+        for held in advancing:
+            self._advance(held)
+        self._write_conversations(last=True)
 
     def _flush(self) -> None:
         self._buffer.flush(self._driver)
 
-    def _write_conversations(self) -> None:
+    def _write_conversations(self, *, last: bool = False) -> None:
         """As they are so far; what changes afterwards is written at the end."""
-        self._flush()
-        rows = [self._row(held) for held in self._held.values() if held.changed]
-        if rows:
-            self._driver.run(sql.UPDATE_CONVERSATION, rows)
+        for held in self._held.values():
+            if held.changed:
+                self._write_conversation(held)
+        self._buffer.flush(self._driver, last=last)
+
+    def _write_conversation(self, held: _Held) -> None:
+        row = self._row(held)
+        fresh = self._buffer.new_conversations.get(held.conversation.id)
+        if fresh is None:
+            self._buffer.changed_conversations.append(row)
+        else:
+            fresh.update(row)
+        held.changed = False
 
     def _advance(self, held: _Held) -> None:
         next_in_lane = self._driver.first(sql.ADVANCE, {"conversation": held.conversation.id})
