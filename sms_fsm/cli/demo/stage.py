@@ -34,7 +34,7 @@ QUEUE = "queue_sms_support_01"
 BILLING = "queue_billing"
 
 WEBHOOK_SECRET = "whsec_ZGVtby1zZWNyZXQtb2YtYS1zaW11bGF0ZWQtdGVuYW50"  # noqa: S105 - of a simulated tenant
-_LONGEST_WAIT_SECONDS = 20.0
+_LONGEST_WAIT_SECONDS = 60.0
 _STARTS = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
