@@ -30,7 +30,14 @@ from sms_fsm.store.columns import Instant
 from sms_fsm.store.database import Database
 from sms_fsm.store.queries import Listed
 from sms_fsm.store.rows import conversation_from, effect_from, message_from
-from sms_fsm.store.statements import CONVERSATION, EVENT, MESSAGE, OUTBOX, PARKED
+from sms_fsm.store.statements import (
+    CONVERSATION,
+    EVENT,
+    GRAPH_VERSION,
+    MESSAGE,
+    OUTBOX,
+    PARKED,
+)
 
 MOST_COUNTED = 100_000
 """Counts stop here: beyond it the number no longer matters, and counting would take long."""
@@ -64,6 +71,16 @@ class Backlog:
     parked: int
     oldest_due_at: datetime | None
     oldest_timer_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphVersion:
+    """A graph that conversations run or ran on; ``added_at`` is when the store learned of it."""
+
+    id: str
+    version: int
+    behaviour_hash: str
+    added_at: datetime
 
 
 class Board:
@@ -113,6 +130,16 @@ class Board:
         """How many conversations run on each graph, by behaviour hash, up to ``most``."""
         queries = {each: _count(CONVERSATION.c.graph_hash == each, most=most) for each in hashes}
         return self._counted(queries)
+
+    def graphs(self) -> Sequence[GraphVersion]:
+        """Every graph that was ever used, the newest version first."""
+        columns = GRAPH_VERSION.c
+        query = select(
+            columns.id, columns.version, columns.behaviour_hash, columns.created_at
+        ).order_by(columns.id, columns.version.desc())
+        return self._database.read(
+            lambda connection: [GraphVersion(*row) for row in connection.execute(query)]
+        )
 
     def _counted(self, queries: dict[str, Select[Any]]) -> dict[str, int]:
         return self._database.read(

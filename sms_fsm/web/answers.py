@@ -63,7 +63,7 @@ class AnsweringRoute(APIRoute):
 
 def refusal(error: SmsFsmError) -> Response:
     """The answer to a request that failed."""
-    status = error.status if isinstance(error, Refused) else _status(error)
+    status = status_of(error)
     headers = dict(error.headers) if isinstance(error, Refused) else {}
     if status == _STATUSES[StoreUnavailable]:
         headers["Retry-After"] = "1"
@@ -71,7 +71,10 @@ def refusal(error: SmsFsmError) -> Response:
     return JSONResponse(body, status, headers | NO_STORE)
 
 
-def _status(error: SmsFsmError) -> int:
+def status_of(error: SmsFsmError) -> int:
+    """The HTTP status that says this error."""
+    if isinstance(error, Refused):
+        return error.status
     return next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
 
 

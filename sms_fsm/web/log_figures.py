@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -35,9 +36,10 @@ class LogFigures(logging.Handler):
         )
         self._expiry = Gauge(
             "smsfsm_token_expiry_timestamp_seconds",
-            "When the access token that this process got last expires.",
+            "When the access token that this process got last expires; NaN before it got one.",
             registry=registry,
         )
+        self._expiry.set(math.nan)
 
     def attach(self) -> None:
         """Begin to hear log events."""

@@ -10,6 +10,7 @@ from sms_fsm.errors import SettingsError
 from sms_fsm.web.api import api
 from sms_fsm.web.health import health
 from sms_fsm.web.ingress import webhooks
+from sms_fsm.web.page import pages
 from sms_fsm.web.service import Service
 
 
@@ -28,7 +29,7 @@ def router(engine: Engine, settings: Settings, *, insecure: bool = False) -> API
 def routes(service: Service) -> APIRouter:
     """Everything that the service answers."""
     joined = APIRouter()
-    for part in (webhooks, health, api):
+    for part in (webhooks, health, api, pages):
         joined.include_router(part(service))
     return joined
 
