@@ -26,6 +26,7 @@ from psycopg.sql import SQL, Identifier
 _NAMED = "SMS_FSM_TEST_POSTGRES"
 _PROGRAMS = ("initdb", "pg_ctl", "postgres")
 _MOST_CONNECTIONS = 200
+_PLENTY_BYTES = 4 * 1024**3
 
 # Its input ends when whoever started the server closes it, or dies.
 _STOP_AT_THE_END_OF_INPUT = 'cat; "$0" stop -D "$1/data" -m immediate -w; rm -rf "$1"'
@@ -75,8 +76,7 @@ class PostgresServer:
 @contextmanager
 def own_server(binaries: Path | None = None) -> Iterator[str]:
     """The URL of a new server's superuser; the server runs on these binaries, or on those found."""
-    # The path of a socket may have some 100 characters only, TMPDIR may be long.
-    folder = Path(tempfile.mkdtemp(prefix="sms-fsm-pg-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="sms-fsm-pg-", dir=_room()))
     try:
         account = _account()
         programs = binaries or _installed() or _packaged(folder)
@@ -87,6 +87,17 @@ def own_server(binaries: Path | None = None) -> Iterator[str]:
             yield f"postgresql://postgres@/postgres?host={quote(str(folder), safe='')}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _room() -> str:
+    """Memory where there is plenty of it: each test makes a database, and disks are slow at that.
+
+    The server keeps its durable settings; what they cost on a disk is no matter of these tests.
+    """
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+    plenty = memory.is_dir() and shutil.disk_usage(memory).free > _PLENTY_BYTES
+    # The path of a socket may have some 100 characters only, TMPDIR may be long.
+    return str(memory) if plenty else "/tmp"  # noqa: S108 - as above
 
 
 @contextmanager
