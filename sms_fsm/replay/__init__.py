@@ -4,6 +4,13 @@ from sms_fsm.replay.coverage import Coverage
 from sms_fsm.replay.lines import Entry, bounded_lines
 from sms_fsm.replay.problems import LogProblem, ProblemCode
 from sms_fsm.replay.reading import read_log
+from sms_fsm.replay.rebuilding import (
+    Drift,
+    RebuildReport,
+    StoredConversation,
+    StoredLog,
+    rebuild,
+)
 from sms_fsm.replay.report import ReplayReport
 from sms_fsm.replay.verdicts import Bucket, Divergence
 from sms_fsm.replay.verifying import verify
@@ -12,11 +19,16 @@ __all__ = [
     "Bucket",
     "Coverage",
     "Divergence",
+    "Drift",
     "Entry",
     "LogProblem",
     "ProblemCode",
+    "RebuildReport",
     "ReplayReport",
+    "StoredConversation",
+    "StoredLog",
     "bounded_lines",
     "read_log",
+    "rebuild",
     "verify",
 ]

@@ -11,7 +11,7 @@ from sms_fsm.events import MIGRATED, Event
 from sms_fsm.machine import Step
 from sms_fsm.replay.comparing import agrees, differences, divergence
 from sms_fsm.replay.coverage import Exercised
-from sms_fsm.replay.following import Follower, Record, event_of, followed
+from sms_fsm.replay.following import MISFITS, Follower, Record, event_of, followed
 from sms_fsm.replay.lines import Entry
 from sms_fsm.replay.machine import ReplayMachine
 from sms_fsm.replay.problems import ProblemCode
@@ -19,9 +19,6 @@ from sms_fsm.replay.shelf import Shelf
 from sms_fsm.replay.tally import Tally
 from sms_fsm.replay.verdicts import Bucket, Divergence
 from sms_fsm.values import evolve
-
-_MISFITS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
-"""What folding and guards raise for event data that no engine wrote."""
 
 _MISFIT = "the event's data are not those of such an event"
 _NO_TEXT = "the event is about a text that the log never brought"
@@ -90,7 +87,7 @@ class Judge:
             return
         try:
             self._replay(track.machine, entry)
-        except _MISFITS:
+        except MISFITS:
             self._misfit(entry, _MISFIT)
 
     # Graphs
