@@ -164,7 +164,7 @@ def test_a_409_that_does_not_end_is_paced_and_ends_as_a_dead_letter(
     world.engine.reply(identity, "two", key="k-2")
     world.engine.drain()
     assert world.simulator.count("postMessage") <= 10
-    pass_time(world, times=26, seconds=3600)
+    pass_time(world, times=13, seconds=2 * 3600)
     assert [effect.name for effect in world.engine.dead_letters()] == ["PostMessage"]
     assert world.simulator.count("postMessage") <= 60
     world.simulator.clear_faults()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from journeys import conversations_of, number, operations, pass_time, remote, retry_all, texts
+from sqlalchemy import text
 from world import BUSINESS, CUSTOMER, World
 
 from sms_fsm.simulator import Fault
+from sms_fsm.store import open_database
 
 TROUBLES: Mapping[str, Mapping[str, Any]] = {
     "503 before": {"kind": "status", "status": 503},
@@ -63,7 +68,7 @@ def _go_through_all_operations(world: World, identity: str) -> None:
 def _outcome(world: World, identity: str) -> tuple[int, list[str], Any]:
     """How many conversations there are, the texts in them, and where they are routed."""
     found = conversations_of(world.simulator, world.conversation(identity).customer)
-    posted = [text for conversation in found for text in texts(world.simulator, _id(conversation))]
+    posted = [said for conversation in found for said in texts(world.simulator, _id(conversation))]
     return len(found), posted, found[-1]["routing"].get("queue_id")
 
 
@@ -99,7 +104,7 @@ def test_trouble_while_opening_loses_and_doubles_nothing(world: World, operation
     for n, row in enumerate(ROWS):
         _trouble(world, operation, row, number(n).removeprefix("+"))
     identities = _open_all(world)
-    pass_time(world, times=8)
+    pass_time(world, times=4)
     assert _dead(world, identities) == _dying(operation)
     retry_all(world)
     _assert_all_struck(world, operation)
@@ -108,6 +113,11 @@ def test_trouble_while_opening_loses_and_doubles_nothing(world: World, operation
         lost = "AnswerLost" in world.events(identity)
         assert (row, lost) == (row, operation == "createConversation" and row[0] in AMBIGUOUS)
     assert world.simulator.judge().ok
+
+
+def _lose_a_post(world: World, identity: str) -> None:
+    """Messages are listed only to look for one."""
+    world.simulator.fault(Fault("postMessage", "reset", containing=remote(world, identity)))
 
 
 @pytest.mark.parametrize("operation", LATER)
@@ -122,9 +132,10 @@ def test_trouble_with_an_open_conversation_loses_and_doubles_nothing(
         _go_through_all_operations(world, identity)
         _trouble(world, operation, row, remote(world, identity))
         if operation == "listMessages":
-            lost = Fault("postMessage", "reset", containing=remote(world, identity), label="lost")
-            world.simulator.fault(lost)
-    pass_time(world, times=14)
+            _lose_a_post(world, identity)
+    pass_time(world, times=4)
+    if operation == "listDeliveryStatus":
+        pass_time(world, times=4)
     assert _dead(world, identities) == _dying(operation)
     retry_all(world)
     _assert_all_struck(world, operation)
@@ -138,6 +149,9 @@ def test_trouble_with_an_open_conversation_loses_and_doubles_nothing(
             "queue_billing",
         )
         assert row[0] == "400" or posted == wanted
+        ambiguous = operation == "postMessage" and row[0] in AMBIGUOUS
+        lost = "AnswerLost" in world.events(identity)
+        assert (row, lost) == (row, ambiguous or operation == "listMessages")
     assert world.simulator.judge().ok
 
 
@@ -208,14 +222,14 @@ def test_an_unreadable_answer_to_a_creating_call_is_looked_up_before_anything_is
     assert world.simulator.judge().ok
 
 
-@pytest.mark.parametrize("status", REFUSALS)
-def test_a_refusal_was_not_applied_and_needs_no_look_up(world: World, status: int) -> None:
+def test_a_refusal_was_not_applied_and_needs_no_look_up(world: World) -> None:
     identity = world.opened()
-    world.simulator.fault(Fault("postMessage", "status", status=status))
-    world.engine.reply(identity, "two", key="k-2")
-    pass_time(world, times=2)
-    retry_all(world)
-    assert world.posted(identity) == ["hi", "two"]
+    for status in REFUSALS:
+        world.simulator.fault(Fault("postMessage", "status", status=status))
+        world.engine.reply(identity, str(status), key=str(status))
+        pass_time(world, times=2)
+        retry_all(world)
+    assert world.posted(identity) == ["hi", *map(str, REFUSALS)]
     assert world.simulator.count("listMessages") == 0
     assert "AnswerLost" not in world.events(identity)
 
@@ -341,7 +355,8 @@ def _begin(world: World, n: int, operation: str, status: int) -> str:
 
 def test_what_may_pass_is_tried_for_a_day_and_then_is_a_dead_letter(world: World) -> None:
     cases = {name: _begin(world, n, *endless) for n, (name, endless) in enumerate(ENDLESS.items())}
-    pass_time(world, times=23, seconds=3600)
+    pass_time(world, times=2, seconds=300)
+    pass_time(world, times=4, seconds=5.7 * 3600)
     assert world.engine.dead_letters() == []
     pass_time(world, times=3, seconds=3600)
     dead = {effect.conversation: effect for effect in world.engine.dead_letters()}
@@ -422,3 +437,46 @@ def test_what_returned_is_stored_before_anything_is_called(world: World) -> None
     world.engine.drain()
     assert world.posted(identity) == ["one", "two", "three"]
     assert _outcome(world, identity)[2] == "queue_billing"
+
+
+def test_what_a_webhook_was_answered_for_is_stored(world: World) -> None:
+    for said in ("one", "two"):
+        world.simulator.customer_texts(CUSTOMER, BUSINESS, said)
+    world.restart()
+    world.engine.drain()
+    found = world.engine.find(customer=CUSTOMER)
+    assert found is not None
+    assert world.posted(found.id) == ["one", "two"]
+    assert world.simulator.judge().ok
+
+
+# Contention
+
+
+@contextmanager
+def _somebody_else_writes(world: World) -> Iterator[None]:
+    """Another process is in the middle of a transaction on every conversation."""
+    other = open_database(world.settings.database_url)
+    try:
+        with other.engine.begin() as connection:
+            connection.execute(text("UPDATE conversation SET seq = seq"))
+            yield
+    finally:
+        other.close()
+
+
+def test_a_busy_store_is_waited_out_and_never_becomes_a_due_time(world: World) -> None:
+    identity = world.opened("one")
+    with ThreadPoolExecutor() as pool:
+        with _somebody_else_writes(world):
+            reply = pool.submit(world.engine.reply, identity, "two", key="k-2")
+            time.sleep(0.3)
+            assert not reply.done()
+        assert reply.result(10).duplicate is False
+        with _somebody_else_writes(world):
+            drain = pool.submit(world.engine.drain)
+            time.sleep(0.3)
+            assert not drain.done()
+        assert drain.result(10) == 1
+    assert world.posted(identity) == ["one", "two"]
+    assert "EffectDelayed" not in world.events(identity)

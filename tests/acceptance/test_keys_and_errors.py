@@ -313,23 +313,20 @@ def test_the_same_key_with_the_same_content_is_one_message_even_much_later(world
     assert world.posted(identity) == ["one", "two"]
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"text": "three"},
-        {"participant_id": "agent-2"},
-        {"on_behalf_of": "agent-id-2"},
-        {"internal_note": True},
-    ],
-    ids=lambda other: next(iter(other)),
-)
-def test_the_same_key_with_other_content_is_refused(world: World, other: dict[str, Any]) -> None:
+def test_the_same_key_with_other_content_is_refused(world: World) -> None:
     identity = world.opened("one")
     wanted: dict[str, Any] = {"conversation": identity, "text": "two", "key": "k"}
     world.engine.reply(**wanted)
     history = world.engine.history(identity)
-    with pytest.raises(KeyReused):
-        world.engine.reply(**(wanted | other))
+    others: list[dict[str, Any]] = [
+        {"text": "three"},
+        {"participant_id": "agent-2"},
+        {"on_behalf_of": "agent-id-2"},
+        {"internal_note": True},
+    ]
+    for other in others:
+        with pytest.raises(KeyReused):
+            world.engine.reply(**(wanted | other))
     assert world.engine.history(identity) == history
     world.engine.drain()
     assert world.posted(identity) == ["one", "two"]
