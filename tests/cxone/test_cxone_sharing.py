@@ -258,7 +258,9 @@ def test_a_token_under_another_key_is_replaced(process: Any, desk: TokenDesk) ->
     assert desk.grants == ["client_credentials", "client_credentials"]
 
 
-@pytest.mark.parametrize("content", [b"", b"junk", Fernet(KEY).encrypt(b"[]")])
+@pytest.mark.parametrize(
+    "content", [b"", b"junk", Fernet(KEY).encrypt(b"[]")], ids=["empty", "junk", "no-token"]
+)
 def test_a_stored_token_that_is_damaged_is_replaced(
     process: Any, store: MemoryTokenStore, content: bytes
 ) -> None:
