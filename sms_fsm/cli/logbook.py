@@ -1,8 +1,9 @@
-"""``export`` and ``replay``: the event log out of the store, and judged again without it."""
+"""``export``, ``replay``, ``rebuild``: the event log, judged again with and without its store."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,15 +12,18 @@ import typer
 from sms_fsm.cli.files import read, written
 from sms_fsm.cli.options import DatabaseUrl, Format, OutputFormat
 from sms_fsm.cli.progress import counting
-from sms_fsm.cli.replayed import print_report, report_document
-from sms_fsm.cli.stores import reading
+from sms_fsm.cli.replayed import print_rebuild, print_report, report_document
+from sms_fsm.cli.stores import opened, reading
 from sms_fsm.cli.terminal import json_document, note, printable, stdout
+from sms_fsm.config import Settings
 from sms_fsm.engine import export_log
 from sms_fsm.errors import UnknownConversation
 from sms_fsm.graph import load_graph_file
 from sms_fsm.messages import check_instant
 from sms_fsm.registry import Registry
 from sms_fsm.replay import bounded_lines, verify
+from sms_fsm.replay import rebuild as folded
+from sms_fsm.store import StoredLog
 
 
 def export(
@@ -87,5 +91,20 @@ def replay(
         json_document(report_document(report, coverage=coverage))
     else:
         print_report(stdout(), log, report, coverage=coverage)
+    if not report.clean:
+        raise typer.Exit(1)
+
+
+def rebuild(*, database_url: DatabaseUrl = None, format_: OutputFormat = Format.TEXT) -> None:
+    """Fold the stored log of every conversation and compare it with what is stored beside it.
+
+    Writes nothing. Exit code 1 if anything drifted, or if the stored log was touched.
+    """
+    with opened(Settings.from_env(database_url=database_url)) as database:
+        report = folded(StoredLog(database))
+    if format_ is Format.JSON:
+        json_document(asdict(report) | {"clean": report.clean})
+    else:
+        print_rebuild(stdout(), report)
     if not report.clean:
         raise typer.Exit(1)

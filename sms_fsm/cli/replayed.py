@@ -1,4 +1,4 @@
-"""How a replay's report looks, for people and for scripts."""
+"""How the reports of ``replay`` and ``rebuild`` look, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from sms_fsm.cli.terminal import printable
-from sms_fsm.replay import Bucket, Coverage, Divergence, ReplayReport
+from sms_fsm.replay import Bucket, Coverage, Divergence, RebuildReport, ReplayReport
 
 _MOST_SHOWN = 20
+_LONGEST_VALUE = 60
 _BUCKETS = {
     Bucket.SAME: "same",
     Bucket.OTHER_EFFECTS: "other effects",
@@ -60,6 +61,24 @@ def print_report(console: Console, log: Path, report: ReplayReport, *, coverage:
             _print_coverage(console, one)
     if report.clean:
         console.print(Text("every event comes out as recorded", style="green"))
+
+
+def print_rebuild(console: Console, report: RebuildReport) -> None:
+    """Counts, then what is stored otherwise than the log gives it."""
+    counted = f"{report.events:,} events of {report.conversations:,} conversations folded"
+    console.print(Text(counted))
+    for drift in report.drifts[:_MOST_SHOWN]:
+        place = Text(f"{drift.conversation or 'all'}: ").append(drift.field, style="red")
+        said = f" is {_short(drift.stored)}, the log gives {_short(drift.folded)}"
+        console.print(place.append(printable(said)), soft_wrap=True)
+    _print_rest(console, report.drifted, "drifts")
+    if report.clean:
+        console.print(Text("the store is what its log says", style="green"))
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[:_LONGEST_VALUE]}…"
 
 
 def _counts(report: ReplayReport) -> Text:

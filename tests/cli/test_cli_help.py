@@ -18,6 +18,7 @@ COMMANDS = (
     "export",
     "list",
     "migrate",
+    "rebuild",
     "replay",
     "retry",
     "show",

@@ -1,8 +1,10 @@
-"""export and replay."""
+"""export, replay and rebuild."""
 
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,28 @@ def test_an_empty_log_is_no_good_log(run: Run, tmp_path: Path) -> None:
 
     assert ran.code == 1
     assert "empty.jsonl:1: empty" in ran.out
+
+
+def test_a_store_is_what_its_log_says(run: Run, stored: Stored) -> None:
+    ran = run("rebuild", "--database-url", stored.url)
+    found = json.loads(run("rebuild", "--format", "json", "--database-url", stored.url).out)
+
+    assert ran.code == 0
+    assert "the store is what its log says" in ran.out
+    assert (found["clean"], found["conversations"]) == (True, 2)
+
+
+def test_a_state_that_was_changed_behind_the_log_is_named(
+    run: Run, stored: Stored, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy.db"
+    with closing(sqlite3.connect(stored.url.removeprefix("sqlite:///"))) as original:
+        original.execute("VACUUM INTO ?", (str(copy),))
+    with closing(sqlite3.connect(copy)) as changed:
+        changed.execute("UPDATE conversation SET state = 'failed' WHERE id = ?", (stored.first,))
+        changed.commit()
+
+    ran = run("rebuild", "--database-url", f"sqlite:///{copy}")
+
+    assert ran.code == 1
+    assert f"{stored.first}: state is failed, the log gives delivered" in ran.out

@@ -171,13 +171,13 @@ def test_a_worker_finishes_what_it_holds_before_it_stops(
     with running("work", "--poll-interval", "0.05", **variables_of(settings[0])) as worker:
         awaited(settings[1], "createConversation")
         worker.send_signal(signal.SIGTERM)
-        worker.communicate(timeout=WITHIN_SECONDS)
+        _, err = worker.communicate(timeout=WITHIN_SECONDS)
 
     assert worker.returncode == 0
     with Engine.from_settings(settings[0]) as engine:
         (conversation,) = engine.conversations()
         names = [event.name for event in engine.history(conversation.id)]
-    assert {"AnswerLost", "ConversationOpened"} & set(names)
+    assert {"AnswerLost", "ConversationOpened"} & set(names), (names, err)
 
 
 def test_a_second_signal_ends_a_worker_at_once(settings: tuple[Settings, Simulator]) -> None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sms_fsm.cli.demo.stage import BUSINESS, CUSTOMER, SECOND_CUSTOMER, Stage
+from sms_fsm.cli.stores import opened
 from sms_fsm.conversation import Direction
-from sms_fsm.replay import bounded_lines, verify
+from sms_fsm.replay import bounded_lines, rebuild, verify
 from sms_fsm.simulator import Verdict
+from sms_fsm.store import StoredLog
 
 _CUSTOMERS = (CUSTOMER, SECOND_CUSTOMER)
 
@@ -49,11 +51,19 @@ def log_guarantees(stage: Stage, log: Path) -> Iterator[Guarantee]:
     )
     again = report.clean and report.judged == report.events > 0
     yield Guarantee("the log replays", checked, held=again)
+    yield _store_is_its_log(stage)
     written = log.read_text(encoding="utf-8")
     secrets = [*stage.said, *_CUSTOMERS, BUSINESS]
     leaked = sum(secret in written for secret in secrets)
     checked = f"{len(secrets)} of them looked for in {log.name}, {leaked} found"
     yield Guarantee("no text or number in the log", checked, held=not leaked)
+
+
+def _store_is_its_log(stage: Stage) -> Guarantee:
+    with opened(stage.settings) as database:
+        report = rebuild(StoredLog(database))
+    checked = f"{report.events} events folded, {report.drifted} fields stored otherwise"
+    return Guarantee("the log is the truth", checked, held=report.clean and report.events > 0)
 
 
 def _every_state(stage: Stage, states: frozenset[str]) -> Guarantee:
