@@ -122,7 +122,7 @@ def _counted(number: int, what: str) -> str:
 
 
 def _listed(engine: Engine, identity: str) -> Listed:
-    found = engine.board.conversation(identity) if identity.isascii() else None
+    found = engine.board.conversation(identity) if identity.isprintable() else None
     if found is None:
         raise UnknownConversation("no conversation has this id")
     return found
