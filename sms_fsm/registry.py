@@ -7,6 +7,7 @@ rules of its own. Nothing that a document names is ever imported or evaluated.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -93,11 +94,7 @@ class Registry:
         the same on every attempt. It is called at least once; raising means trying again.
         """
         self._add(self._effects, name, handler)
-
-        def plan(_: Conversation, event: Event, __: Policies) -> Plan:
-            yield PlannedEffect(name, Lane.BESIDE, message=event.message)
-
-        self._add(self._actions, name, Action(plan, (name,)))
+        self._add(self._actions, name, Action(partial(_plan_beside, name), (name,)))
 
     def isolation(self, name: str, rule: IsolationRule) -> None:
         """Add a function of the message whose string joins the (customer, business) pair."""
@@ -137,3 +134,7 @@ class Registry:
         if name in known:
             raise ValueError(f"{name} is registered already")
         known[name] = value
+
+
+def _plan_beside(name: str, _: Conversation, event: Event, __: Policies) -> Plan:
+    yield PlannedEffect(name, Lane.BESIDE, message=event.message)
