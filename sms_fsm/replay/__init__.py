@@ -2,6 +2,7 @@
 
 from sms_fsm.replay.coverage import Coverage
 from sms_fsm.replay.lines import Entry, bounded_lines
+from sms_fsm.replay.parts import verify_file
 from sms_fsm.replay.problems import LogProblem, ProblemCode
 from sms_fsm.replay.reading import read_log
 from sms_fsm.replay.rebuilding import (
@@ -31,4 +32,5 @@ __all__ = [
     "read_log",
     "rebuild",
     "verify",
+    "verify_file",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self, TypeVar
 
 from sms_fsm.graph import StateGraph
@@ -51,8 +51,8 @@ class Tally:
         if listed:
             _keep(self.divergences, [divergence])
 
-    def merge(self, other: Self) -> None:
-        """Add the tally of the part of the log that comes next."""
+    def merge(self, other: Self, line: int) -> None:
+        """Add the tally of the part of the log that begins after this line."""
         self.events += other.events
         self.judged += other.judged
         self.divergent += other.divergent
@@ -60,8 +60,8 @@ class Tally:
         self.buckets.update(other.buckets)
         self.added.update(other.added)
         self.removed.update(other.removed)
-        _keep(self.divergences, other.divergences)
-        _keep(self.problems, other.problems)
+        _keep(self.divergences, [replace(d, line=d.line + line) for d in other.divergences])
+        _keep(self.problems, [replace(p, line=p.line + line) for p in other.problems])
         for behaviour_hash, exercised in other.exercised.items():
             self.of_graph(behaviour_hash).merge(exercised)
 

@@ -232,11 +232,11 @@ def test_json_that_is_no_line_of_a_log_is_named(line: str) -> None:
 
 
 def test_a_line_of_a_hundred_megabytes_is_never_in_memory_as_a_whole() -> None:
-    class Endless(io.RawIOBase):
+    class Endless(io.BytesIO):
         left = 100 * 1024 * 1024
         largest = 0
 
-        def readline(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+        def readline(self, size: int | None = -1) -> bytes:
             assert size is not None
             assert 0 < size <= LONGEST_LINE + 1
             Endless.largest = max(Endless.largest, size)
