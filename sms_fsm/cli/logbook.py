@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from sms_fsm.cli.files import read, written
+from sms_fsm.cli.files import failing_clearly, written
 from sms_fsm.cli.options import DatabaseUrl, Format, OutputFormat
 from sms_fsm.cli.progress import counting
 from sms_fsm.cli.replayed import print_rebuild, print_report, report_document
@@ -21,8 +21,8 @@ from sms_fsm.errors import UnknownConversation
 from sms_fsm.graph import load_graph_file
 from sms_fsm.messages import check_instant
 from sms_fsm.registry import Registry
-from sms_fsm.replay import bounded_lines, verify
 from sms_fsm.replay import rebuild as folded
+from sms_fsm.replay import verify_file
 from sms_fsm.store import StoredLog
 
 
@@ -71,6 +71,9 @@ def replay(
         Path | None,
         typer.Option("--graph", metavar="FILE", help="A candidate to run all events on."),
     ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, metavar="N", help="Processes that share the work.")
+    ] = 1,
     coverage: Annotated[
         bool, typer.Option("--coverage", help="List what of the graphs no event exercised.")
     ] = False,
@@ -83,9 +86,9 @@ def replay(
     """
     registry = Registry()
     candidate = load_graph_file(graph, registry.names) if graph else None
-    with read(log) as file, counting("replaying") as progress:
-        report = verify(
-            bounded_lines(file), graph=candidate, registry=registry, on_progress=progress
+    with failing_clearly(log), counting("replaying") as progress:
+        report = verify_file(
+            log, graph=candidate, registry=registry, jobs=jobs, on_progress=progress
         )
     if format_ is Format.JSON:
         json_document(report_document(report, coverage=coverage))

@@ -142,6 +142,18 @@ def test_a_dotenv_file_is_read_but_arguments_rule(stored: Stored, tmp_path: Path
     assert ran("list", "--database-url", stored.url).returncode == 0
 
 
+def test_several_processes_replay_to_the_same_report(stored: Stored, tmp_path: Path) -> None:
+    log = str(tmp_path / "log.jsonl")
+    assert ran("export", "-o", log, "--database-url", stored.url).returncode == 0
+
+    alone, together = (
+        ran("replay", log, "--coverage", "--format", "json", "--jobs", jobs) for jobs in ("1", "2")
+    )
+
+    assert (alone.returncode, alone.stderr) == (together.returncode, together.stderr) == (0, "")
+    assert alone.stdout == together.stdout
+
+
 def test_a_worker_carries_out_what_is_due_and_stops_cleanly(
     settings: tuple[Settings, Simulator],
 ) -> None:
