@@ -141,7 +141,7 @@ def test_progress_is_told_up_to_the_end(world: World, tmp_path: Path) -> None:
 
     world.engine.migrate(lambda done, whole: heard.append((done, whole)))
 
-    assert heard[0] == (200, 450)
+    assert heard[0] == (100, 450)
     assert heard[-1] == (450, 450)
     assert heard == sorted(heard)
 
@@ -274,9 +274,9 @@ def test_what_a_crash_cuts_short_goes_on(world: World, tmp_path: Path) -> None:
     with listening(kill), pytest.raises(Killed):
         world.engine.migrate()
     moved = [one for one in everybody if world.conversation(one).graph_version == 2]
-    assert len(moved) == 400
+    assert len(moved) == 200
 
-    assert world.engine.migrate().moved == 50
+    assert world.engine.migrate().moved == 250
     assert all(len(migrations(world, one)) == 1 for one in everybody)
     assert replayed(world).clean
 
