@@ -118,6 +118,14 @@ def test_bad_input_is_refused_with_its_reason(
     assert "ReplyRequested" not in world.events(identity)
 
 
+@pytest.mark.parametrize("name", ["nobody", "%00", "%ED%A0%80", "%F0%9F%92%A9", "'--"])
+def test_a_name_that_nothing_has_is_404_or_an_empty_page(service: Client, name: str) -> None:
+    assert service.call("GET", f"/conversations/{name}").status_code == 404
+    for query in (f"state={name}", f"state=new&after={name}"):
+        answer = service.call("GET", f"/conversations?{query}")
+        assert answer.status_code == 400 or answer.json()["items"] == []
+
+
 def test_a_refusal_does_not_repeat_what_was_sent(service: Client, world: World) -> None:
     body = {"text": ["a text that nobody may read"], "key": "k"}
     answer = service.call("POST", f"/conversations/{world.opened()}/messages", body)

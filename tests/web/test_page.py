@@ -195,7 +195,16 @@ def test_an_unknown_conversation_is_404(operator: Operator, path: str) -> None:
     assert operator.browser.get(path).status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/c/x?before=y", "/c/x?before=99999999999999999999999"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/c/x?before=y",
+        "/c/x?before=99999999999999999999999",
+        "/?state=%00",
+        "/dead-letters?after=%00",
+        "/?after=at%20rest~2026-01-01T00:00:00%2B00:00~%00",
+    ],
+)
 def test_a_bad_address_is_a_page_and_no_500(operator: Operator, path: str) -> None:
     assert 400 <= operator.browser.get(path).status_code < 500
 

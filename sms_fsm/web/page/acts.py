@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 
 from sms_fsm.errors import InvalidAddress
 from sms_fsm.logs import get_logger
-from sms_fsm.messages import check_identifier
+from sms_fsm.messages import check_identifier, check_optional
 from sms_fsm.web.answers import Refused
 from sms_fsm.web.page.desk import Desk, PageRoute, go_to, html, read_form
 from sms_fsm.web.page.listing import Page, looks, searched
@@ -87,7 +87,7 @@ def _searching(router: APIRouter, desk: Desk) -> None:
     async def search(request: Request) -> Response:
         """By POST, so that no number gets into an address, a log or a history."""
         _, form = await desk.act(request)
-        wanted, after = form.get("wanted", ""), form.get("after") or None
+        wanted, after = form.get("wanted", ""), check_optional(form.get("after") or None, "after")
         engine = desk.engine
         try:
             page, said = await run_in_threadpool(searched, engine.board, wanted, after), None

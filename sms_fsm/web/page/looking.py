@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
+from fastapi import APIRouter, Query, Request, Response
+
+from sms_fsm.messages import check_optional
 from sms_fsm.web.page.desk import DeepPageRoute, Desk, PageRoute
 from sms_fsm.web.page.listing import MOST_SHOWN, PAGE, in_state, looks, state_counts, stuck_first
 from sms_fsm.web.page.pictures import graph_picture
 from sms_fsm.web.page.story import facts_of, kind_of, mark_of, story_of
+
+Number = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+"""Of an event within its conversation."""
 
 
 def looking(desk: Desk) -> APIRouter:
@@ -28,6 +34,7 @@ def _many(router: APIRouter, desk: Desk) -> None:
     def home(request: Request, state: str | None = None, after: str | None = None) -> Response:
         desk.operator(request)
         board, graph = engine.board, engine.graph
+        check_optional(state or None, "state")
         page = in_state(board, state, after) if state else stuck_first(board, graph, after)
         return desk.page(
             request,
@@ -44,7 +51,7 @@ def _many(router: APIRouter, desk: Desk) -> None:
     @router.get("/dead-letters", name="sms_fsm.page.dead_letters")
     def dead_letters(request: Request, after: str | None = None) -> Response:
         desk.operator(request)
-        found = engine.board.dead(after, PAGE + 1)
+        found = engine.board.dead(check_optional(after, "after"), PAGE + 1)
         return desk.page(
             request,
             "dead_letters.html",
@@ -87,7 +94,7 @@ def _one(router: APIRouter, desk: Desk) -> None:
         )
 
     @router.get("/c/{identity}", name="sms_fsm.page.conversation")
-    def conversation(request: Request, identity: str, before: int | None = None) -> Response:
+    def conversation(request: Request, identity: str, before: Number = None) -> Response:
         desk.operator(request)
         return shown(request, "conversation.html", identity, before)
 
