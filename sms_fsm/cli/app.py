@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import typer
 
-from sms_fsm.cli import conversations, database, graphs, logbook, migration, outbox, running
+from sms_fsm.cli import (
+    conversations,
+    database,
+    differences,
+    graphs,
+    logbook,
+    migration,
+    outbox,
+    simulating,
+    working,
+)
 from sms_fsm.cli.demo.command import demo
 from sms_fsm.cli.doctor.command import doctor
 from sms_fsm.cli.failures import Commands
@@ -30,10 +40,10 @@ app.command("demo", rich_help_panel=_START)(demo)
 app.command("doctor", rich_help_panel=_START)(doctor)
 app.command("check", rich_help_panel=_GRAPHS)(graphs.check)
 app.command("diagram", rich_help_panel=_GRAPHS)(graphs.diagram)
-app.command("diff", rich_help_panel=_GRAPHS)(graphs.compare)
+app.command("diff", rich_help_panel=_GRAPHS)(differences.compare)
 app.command("migrate", rich_help_panel=_GRAPHS)(migration.migrate)
-app.command("work", rich_help_panel=_RUNNING)(running.work)
-app.command("simulator", rich_help_panel=_RUNNING)(running.simulator)
+app.command("work", rich_help_panel=_RUNNING)(working.work)
+app.command("simulator", rich_help_panel=_RUNNING)(simulating.simulator)
 app.add_typer(database.commands, name="db", rich_help_panel=_RUNNING)
 app.command("list", rich_help_panel=_CONVERSATIONS)(conversations.listed)
 app.command("show", rich_help_panel=_CONVERSATIONS)(conversations.show)

@@ -1,4 +1,4 @@
-"""``check``, ``diagram`` and ``diff``: commands about state graphs."""
+"""``check`` and ``diagram``: one state graph, examined and drawn."""
 
 from __future__ import annotations
 
@@ -17,19 +17,16 @@ from sms_fsm.cli.files import write_file
 from sms_fsm.cli.options import DatabaseUrl, Format, GraphArgument, OutputFormat
 from sms_fsm.cli.overlays import conversation_overlay, log_overlay
 from sms_fsm.cli.stores import reading
-from sms_fsm.cli.terminal import json_document, note, printable, stdout, table
+from sms_fsm.cli.terminal import json_document, note, printable, stdout
 from sms_fsm.config import Settings
 from sms_fsm.diagram import FORMATS, Overlay, render
 from sms_fsm.engine import load_graph
 from sms_fsm.errors import Problem
 from sms_fsm.graph import (
-    Change,
     StateGraph,
     check_file,
     check_text,
     default_graph_text,
-    diff,
-    load_graph_file,
 )
 from sms_fsm.registry import Registry
 
@@ -94,27 +91,6 @@ def diagram(
     drawn, overlay = _subject(graph, conversation, log, database_url)
     picture = render(drawn, _format(format_, output), overlay=overlay)
     _deliver(picture, output)
-
-
-def compare(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="The graph as it was.")],
-    new: Annotated[Path, typer.Argument(metavar="NEW", help="The graph as it is to be.")],
-    database_url: DatabaseUrl = None,
-    format_: OutputFormat = Format.TEXT,
-) -> None:
-    """Show what two state graphs decide differently.
-
-    With `--database-url` also how many live conversations of the old graph each change
-    touches. Titles, groups, comments and order of keys do not count.
-    """
-    names = Registry().names
-    before, after = load_graph_file(old, names), load_graph_file(new, names)
-    changes = diff(before, after).changes
-    live = _live(before, database_url) if database_url else None
-    if format_ is Format.JSON:
-        json_document([_change_document(change, live) for change in changes])
-    else:
-        _print_changes(before, after, changes, live)
 
 
 def loaded(graph: Path | None) -> StateGraph:
@@ -188,39 +164,3 @@ def _deliver(picture: str | bytes, output: Path | None) -> None:
         raise CommandError("a png is no text: give a file with -o, or redirect stdout")
     else:
         typer.echo(data, nl=False)
-
-
-# diff
-
-
-def _live(graph: StateGraph, database_url: str) -> Counter[str]:
-    with reading(database_url) as queries:
-        return Counter(dict(queries.live(graph.behaviour_hash)))
-
-
-def _touched(change: Change, live: Counter[str]) -> int:
-    return sum(live[state] for state in change.states) if change.states else live.total()
-
-
-def _change_document(change: Change, live: Counter[str] | None) -> dict[str, object]:
-    document = asdict(change) | {"item": change.item._asdict()}
-    return document if live is None else document | {"conversations": _touched(change, live)}
-
-
-def _print_changes(
-    old: StateGraph, new: StateGraph, changes: Sequence[Change], live: Counter[str] | None
-) -> None:
-    if not changes:
-        note(f"versions {old.version} and {new.version} decide the same")
-        return
-    drawn = table("what", "change", "before", "after", *([] if live is None else ["conversations"]))
-    for change in changes:
-        counted = [] if live is None else [str(_touched(change, live))]
-        drawn.add_row(_item(change), change.how, Text(change.before), Text(change.after), *counted)
-    stdout().print(drawn)
-
-
-def _item(change: Change) -> str:
-    item = change.item
-    where = f" in {item.source} on {item.event}" if item.source else ""
-    return f"{item.part} {item.name}".strip() + where

@@ -71,6 +71,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
         world = World(url, simulator.url, simulator, clock)
         first = world.opened(HOSTILE)
         world.says(world.replied(first, "Hello!", key="ticket/1"), "delivered", "DELIVRD")
+        clock.forward(seconds=1)
         second = world.text("hello?", from_="+15557654321").conversation
         world.close()
     return Stored(url, first, str(second))

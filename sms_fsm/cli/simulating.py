@@ -1,4 +1,4 @@
-"""``work`` and ``simulator``: commands that run until a signal stops them."""
+"""``simulator``: a simulated CXone over HTTP, until a signal stops it."""
 
 from __future__ import annotations
 
@@ -12,64 +12,14 @@ from pydantic import ValidationError
 
 from sms_fsm.cli.failures import CommandError
 from sms_fsm.cli.faults import fault_from
-from sms_fsm.cli.log_lines import json_log_lines
-from sms_fsm.cli.options import (
-    ClientId,
-    CXoneUrl,
-    DatabaseUrl,
-    GraphOption,
-    QueueId,
-    Workers,
-)
+from sms_fsm.cli.options import ClientId
 from sms_fsm.cli.signals import stop_on_signals
 from sms_fsm.cli.terminal import line, note
 from sms_fsm.config import Settings
-from sms_fsm.engine import Engine
-from sms_fsm.logs import get_logger
 from sms_fsm.simulator import CarrierPlan, Simulator
 
 DEMO_CLIENT = "demo-client"
 DEMO_SECRET = "demo-secret"  # noqa: S105 - of a simulated tenant
-
-
-def work(
-    *,
-    poll_interval: Annotated[
-        float,
-        typer.Option(
-            "--poll-interval",
-            min=0.01,
-            metavar="SECONDS",
-            help="How long to rest when nothing is due.",
-        ),
-    ] = 0.5,
-    workers: Workers = None,
-    database_url: DatabaseUrl = None,
-    graph: GraphOption = None,
-    cxone_url: CXoneUrl = None,
-    client_id: ClientId = None,
-    queue_id: QueueId = None,
-) -> None:
-    """Carry out effects, timers and polls that are due, until a signal comes.
-
-    As many of these as wanted may share one store, on as many hosts as wanted. The first SIGTERM
-    or SIGINT finishes what is held and exits 0, the second exits at once. Logs are JSON lines on
-    stderr.
-    """
-    settings = Settings.from_env(
-        workers=workers,
-        database_url=database_url,
-        graph=graph,
-        cxone_url=cxone_url,
-        client_id=client_id,
-        queue_id=queue_id,
-    )
-    log = get_logger(__name__)
-    with json_log_lines(), stop_on_signals() as stop:
-        with Engine.from_settings(settings) as engine:
-            log.info("worker.started", workers=settings.workers)
-            engine.work(stop, poll_interval=poll_interval)
-        log.info("worker.stopped")
 
 
 def simulator(
@@ -126,6 +76,7 @@ def simulator(
     A fault is `OPERATION:KIND` with settings behind it, such as
     `postMessage:reset,probability=0.1` or `findConversations:status,status=503,times=3`.
     """
+    _check(webhook_url, ledger)
     settings = Settings.from_env(client_id=client_id)
     served = _simulator(
         settings,
@@ -146,6 +97,14 @@ def simulator(
         stop.wait()
 
 
+def _check(webhook_url: str | None, ledger: Path | None) -> None:
+    """What would only be noticed when the first call comes."""
+    if webhook_url is not None and not webhook_url.startswith(("http://", "https://")):
+        raise CommandError("--webhook-url: expected http://HOST/PATH")
+    if ledger is not None and not ledger.absolute().parent.is_dir():
+        raise CommandError(f"{ledger}: its folder does not exist")
+
+
 def _simulator(
     settings: Settings,
     *,
@@ -158,12 +117,8 @@ def _simulator(
     """A simulator that sends callbacks by itself.
 
     Raises:
-        CommandError: the ledger cannot be used, or the URL or signing secret is none.
+        CommandError: the ledger cannot be used.
     """
-    if webhook_url is not None and not webhook_url.startswith(("http://", "https://")):
-        raise CommandError("--webhook-url: expected http://HOST/PATH")
-    if ledger is not None and not ledger.absolute().parent.is_dir():
-        raise CommandError(f"{ledger}: its folder does not exist")
     secret = settings.client_secret.get_secret_value() if settings.client_secret else DEMO_SECRET
     try:
         return Simulator(
