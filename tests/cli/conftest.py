@@ -78,9 +78,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
 
 
 @pytest.fixture
-def platform(
-    clock: MovingClock, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
-) -> Simulator:
+def platform(simulator: Simulator, monkeypatch: pytest.MonkeyPatch) -> Simulator:
     """A simulator that the environment names as CXone."""
     given: dict[str, Any] = {
         "SMS_FSM_CXONE_URL": simulator.url,
