@@ -12,6 +12,7 @@ from sms_fsm.cli import (
     logbook,
     migration,
     outbox,
+    serving,
     simulating,
     working,
 )
@@ -42,6 +43,7 @@ app.command("check", rich_help_panel=_GRAPHS)(graphs.check)
 app.command("diagram", rich_help_panel=_GRAPHS)(graphs.diagram)
 app.command("diff", rich_help_panel=_GRAPHS)(differences.compare)
 app.command("migrate", rich_help_panel=_GRAPHS)(migration.migrate)
+app.command("serve", rich_help_panel=_RUNNING)(serving.serve)
 app.command("work", rich_help_panel=_RUNNING)(working.work)
 app.command("simulator", rich_help_panel=_RUNNING)(simulating.simulator)
 app.add_typer(database.commands, name="db", rich_help_panel=_RUNNING)

@@ -21,6 +21,7 @@ COMMANDS = (
     "rebuild",
     "replay",
     "retry",
+    "serve",
     "show",
     "simulator",
     "work",
