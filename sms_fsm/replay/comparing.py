@@ -54,8 +54,8 @@ def _rule(step: Step) -> str | None:
 
 
 def _asked(record: Record, step: Step) -> bool:
-    asked: bool = [[name, answer] for name, answer in step.asked] == record["guards"]
-    return asked
+    recorded: list[Any] = record["guards"]
+    return [list(pair) for pair in step.asked] == recorded if step.asked else not recorded
 
 
 def _same(planned: Sequence[_Logged], recorded: list[Any]) -> bool:

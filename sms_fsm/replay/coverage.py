@@ -38,8 +38,10 @@ class Exercised:
     states: set[str] = field(default_factory=set)
 
     def add(self, step: Step) -> None:
+        """One more event."""
         self.states.add(step.after.state)
-        self.answers.update(step.asked)
+        if step.asked:
+            self.answers.update(step.asked)
         if step.transition is not None:
             self.rules[_key(step.transition)] += 1
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sms_fsm.conversation import Conversation
 from sms_fsm.crossing import cross
 from sms_fsm.events import MIGRATED, Event
+from sms_fsm.graph import StateGraph
 from sms_fsm.machine import Step
 from sms_fsm.replay.comparing import agrees, differences, divergence
 from sms_fsm.replay.coverage import Exercised
@@ -58,6 +59,7 @@ class Judge:
 
     def __init__(self, shelf: Shelf, tally: Tally) -> None:
         self._shelf = shelf
+        self._exact = shelf.exact
         self._tally = tally
         self.track = Track(Follower("", "", ""))
 
@@ -77,7 +79,14 @@ class Judge:
             self._tally.buckets[self.track.bucket] += 1
 
     def judge(self, entry: Entry) -> None:
-        """Replay one record and count what comes of it."""
+        """Replay one record, if it can be, and count what comes of it."""
+        self._tally.events += 1
+        if entry.begins:
+            self.begin(entry.record)
+        if entry.sound:
+            self._judge(entry)
+
+    def _judge(self, entry: Entry) -> None:
         track = self.track
         track.touched = track.touched or entry.altered
         if entry.record["graph"] != track.graph or entry.begins:
@@ -116,18 +125,16 @@ class Judge:
         before = track.follower.before(event, self._named(record["source"]), record["graph"])
         if event.name == MIGRATED:
             self._migrate(machine, entry, before, event)
-            return
-        if entry.altered:
+        elif entry.altered:
             self._follow(machine, record, before, event)
-            return
-        if event.message is not None and not before.messages:
+        elif event.message is not None and not before.messages:
             self._misfit(entry, _NO_TEXT)
-            return
-        step = machine.step(before, event)
-        if self._comes_out(machine, entry, step, machine):
-            track.follower.keep(step.after)
         else:
-            self._follow(machine, record, before, event)
+            step = machine.step(before, event)
+            if self._comes_out(machine, entry, step, machine):
+                track.follower.keep(step.after)
+            else:
+                self._follow(machine, record, before, event)
 
     def _migrate(
         self, machine: ReplayMachine, entry: Entry, before: Conversation, event: Event
@@ -141,7 +148,7 @@ class Judge:
             return
         after = arrival.follow(before, event, self._named(entry.record["target"]), ())
         after = evolve(after, graph_hash=self.track.graph)
-        if self._shelf.exact and not entry.altered:
+        if self._exact and not entry.altered:
             step = cross(before, event, machine.graph, arrival.graph)
             after = step.after if self._comes_out(machine, entry, step, arrival) else after
         elif not entry.altered:
@@ -152,35 +159,38 @@ class Judge:
         self, machine: ReplayMachine, entry: Entry, step: Step, arrival: ReplayMachine
     ) -> bool:
         """Whether a step is as recorded; ``arrival`` is the graph that it ends on."""
-        track, record, exact = self.track, entry.record, self._shelf.exact
+        track, record = self.track, entry.record
         self._tally.judged += 1
         track.exercised.add(step)
         track.bucket = track.bucket or Bucket.SAME
         target = self._named(record["target"])
-        misplaced = self._misplaced(machine, step.before, target, arrival)
-        if not misplaced and agrees(record, step, target, exact=exact):
+        misplaced = self._misplaced(step.before, target, machine.graph, arrival.graph)
+        if not misplaced and agrees(record, step, target, exact=self._exact):
             return True
-        differing = (*misplaced, *differences(record, step, target, exact=exact))
+        differing = (*misplaced, *differences(record, step, target, exact=self._exact))
         self._diverge(divergence(machine, entry, step, differing))
         return False
 
     def _misplaced(
-        self, machine: ReplayMachine, before: Conversation, target: str, arrival: ReplayMachine
-    ) -> list[str]:
+        self, before: Conversation, target: str, start: StateGraph, end: StateGraph
+    ) -> tuple[str, ...]:
         """Whether the conversation was elsewhere before, or states are unknown to the graphs."""
-        found = []
         former = self.track.follower.conversation
-        if self._shelf.exact and not self.track.touched:
-            if before.graph_hash != former.graph_hash:
-                found.append("graph")
-            if before.state != former.state:
-                found.append("source")
-        if before.state not in machine.graph.states or target not in arrival.graph.states:
-            found.append("states")
-        return found
+        where = (before.graph_hash, before.state)
+        known = before.state in start.states and target in end.states
+        if known and where == (former.graph_hash, former.state):
+            return ()
+        moved = self._exact and not self.track.touched
+        wrong = {
+            "graph": moved and before.graph_hash != former.graph_hash,
+            "source": moved and before.state != former.state,
+            "states": not known,
+        }
+        return tuple(name for name, found in wrong.items() if found)
 
     def _named(self, state: str) -> str:
-        return self.track.names.get(state, state)
+        names = self.track.names
+        return names.get(state, state) if names else state
 
     def _follow(
         self, machine: ReplayMachine, record: Record, before: Conversation, event: Event
@@ -194,7 +204,7 @@ class Judge:
         if former in (Bucket.SAME, Bucket.OTHER_EFFECTS):
             self.track.bucket = divergence.bucket
         decides = self.track.bucket is not former
-        self._tally.diverge(divergence, listed=decides or self._shelf.exact)
+        self._tally.diverge(divergence, listed=decides or self._exact)
 
     def _misfit(self, entry: Entry, reason: str) -> None:
         """An event that cannot have happened; after a touched record that is no wonder."""

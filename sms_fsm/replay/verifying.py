@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from sms_fsm.graph import StateGraph
 from sms_fsm.registry import Registry
@@ -33,40 +33,38 @@ def verify(
         graph: a candidate to replay all events on; without it each runs on the graph that it was
             recorded on.
         registry: the host's own guards and actions; they must be pure.
-        on_progress: hears how many events were read, now and then.
+        on_progress: hears how many lines were read, now and then.
     """
-    verification = Verification(Shelf(registry or Registry(), graph), on_progress)
-    verification.run(lines)
+    verification = Verification(Shelf(registry or Registry(), graph))
+    verification.run(lines if on_progress is None else _told(lines, on_progress))
     return verification.tally.summary(verification.shelf.graphs)
+
+
+def _told(lines: Iterable[str | bytes], on_progress: OnProgress) -> Iterator[str | bytes]:
+    for number, line in enumerate(lines):
+        yield line
+        if number and number % _PROGRESS_EVERY == 0:
+            on_progress(number)
 
 
 class Verification:
     """One run over a log, or over a part of it that begins and ends with whole conversations."""
 
-    def __init__(self, shelf: Shelf, on_progress: OnProgress | None = None) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self.shelf = shelf
         self.tally = Tally()
-        self._judge = Judge(shelf, self.tally)
-        self._on_progress = on_progress
 
     def run(self, lines: Iterable[str | bytes]) -> None:
+        """Judge every record and count what is found."""
+        judge = Judge(self.shelf, self.tally)
         for item in read_log(lines):
             if isinstance(item, Entry):
-                self._take(item)
+                judge.judge(item)
             elif isinstance(item, LogProblem):
                 self.tally.report(item)
             else:
                 self._shelve(item)
-        self._judge.close()
-
-    def _take(self, entry: Entry) -> None:
-        self.tally.events += 1
-        if self._on_progress is not None and self.tally.events % _PROGRESS_EVERY == 0:
-            self._on_progress(self.tally.events)
-        if entry.begins:
-            self._judge.begin(entry.record)
-        if entry.sound:
-            self._judge.judge(entry)
+        judge.close()
 
     def _shelve(self, line: GraphLine) -> None:
         problem = self.shelf.add(line)
