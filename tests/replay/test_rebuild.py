@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 from sqlalchemy import text
+from versions import SENDING, deploy, written
 from world import BUSINESS, CUSTOMER, World
 
 from sms_fsm import FailedMessage
@@ -217,3 +219,15 @@ def test_the_database_is_only_read(lived: World) -> None:
     opened = open_database(lived.settings.database_url)
     assert rebuild(StoredLog(ReadOnly(opened.engine))).clean
     opened.close()
+
+
+def test_a_conversation_that_moved_to_another_version_is_folded_across_it(
+    world: World, tmp_path: Path
+) -> None:
+    identity = world.opened()
+    deploy(world, written(tmp_path, SENDING))
+    world.engine.migrate()
+    world.replied(identity)
+    report = rebuilt(world)
+    assert report.drifts == ()
+    assert report.events == len(world.engine.history(identity))
