@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from sms_fsm.config import Settings
 from sms_fsm.engine import Engine
+from sms_fsm.web.answers import AnsweringRoute
 from sms_fsm.web.routing import check_secrets, routes
 from sms_fsm.web.service import Service
 from sms_fsm.web.worker import Worker
@@ -48,4 +50,17 @@ def create_app(
     )
     app.state.service = service
     app.include_router(routes(service))
+    app.include_router(_document(app, service))
     return app
+
+
+def _document(app: FastAPI, service: Service) -> APIRouter:
+    """``GET /openapi.json``, for those who may use the API."""
+    router = APIRouter(route_class=AnsweringRoute, include_in_schema=False)
+
+    @router.get("/openapi.json", name="sms_fsm.openapi")
+    def document(request: Request) -> JSONResponse:
+        service.gate.bearer(request)
+        return JSONResponse(app.openapi())
+
+    return router
