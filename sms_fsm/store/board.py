@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
 from typing import Any
@@ -41,6 +41,8 @@ from sms_fsm.store.statements import (
 
 MOST_COUNTED = 100_000
 """Counts stop here: beyond it the number no longer matters, and counting would take long."""
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 _UNSETTLED = (
     EffectState.QUEUED.value,
@@ -215,12 +217,14 @@ class Board:
         """What waits at this time, counted up to ``most``."""
         pending = _in_state(EffectState.PENDING)
         due = and_(pending, OUTBOX.c.due_at <= now)
+        # Each condition names the column of its partial index, or SQLite walks a whole one.
+        leased = _in_state(EffectState.LEASED)
         timer = CONVERSATION.c.timer_due_at
         counts = {
             "due": _count(due, most=most),
             "waiting": _count(and_(pending, OUTBOX.c.due_at > now), most=most),
-            "leased": _count(_in_state(EffectState.LEASED), most=most),
-            "dead": _count(_in_state(EffectState.DEAD), most=most),
+            "leased": _count(and_(leased, OUTBOX.c.lease_until > _LONG_AGO), most=most),
+            "dead": _count(and_(_in_state(EffectState.DEAD), OUTBOX.c.id > ""), most=most),
             "parked": _count(PARKED.c.expires_at > now, most=most),
         }
         oldest = {

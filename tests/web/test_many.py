@@ -35,6 +35,9 @@ QUESTIONS: dict[str, Ask] = {
     "the backlog": lambda board, _: board.backlog(NOW, 10_000),
     "the API's page": lambda _, queries: queries.conversations("routed", "c0000500", 51),
 }
+PARTIAL = ("outbox_due", "outbox_leased", "outbox_dead", "conversation_by_timer")
+"""Indexes that hold only what waits: walking along one is no scan of the table."""
+
 SMALL = ("carrier_count", "graph_version", "alembic_version")
 
 
@@ -141,8 +144,9 @@ def test_no_question_scans_or_sorts_a_table_on_sqlite(many: Database, question: 
         with many.engine.connect() as connection:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             steps = [row[3] for row in plan]
-        scans = [s for s in steps if s.startswith("SCAN") and " USING " not in s and "(" not in s]
-        assert [scan for scan in scans if not scan.split()[1].startswith("anon")] == [], steps
+        scans = [step for step in steps if step.startswith("SCAN") and "(subquery" not in step]
+        whole = [scan for scan in scans if not scan.endswith(PARTIAL) and " anon" not in scan]
+        assert whole == [], steps
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
