@@ -271,8 +271,7 @@ def _with_number(
 
 
 def _in_state(state: EffectState) -> ColumnElement[bool]:
-    # Written out, so that SQLite sees that the partial index of this state fits.
-    return OUTBOX.c.state == literal(state.value, literal_execute=True)
+    return OUTBOX.c.state == state.value
 
 
 def _count(condition: ColumnElement[bool], *, most: int) -> Select[Any]:
