@@ -6,11 +6,18 @@ JSON escapes what would break a line, so a hostile text cannot forge one.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+from sms_fsm.logs import places
+from sms_fsm.sms import mask
+
+_NUMBER = re.compile(r"(?:\+|%2B)[0-9][0-9 ().\-]{5,20}[0-9]", re.IGNORECASE)
 
 
 @contextmanager
@@ -39,10 +46,19 @@ def _handler() -> logging.Handler:
         foreign_pre_chain=[*stamped, structlog.stdlib.ExtraAdder()],
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(places),
+            _mask_numbers,
             structlog.processors.JSONRenderer(),
         ],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     return handler
+
+
+def _mask_numbers(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """A second net: no field of ours holds a phone number, but a library may log an address."""
+    return {
+        name: _NUMBER.sub(lambda found: mask(found[0]), value) if isinstance(value, str) else value
+        for name, value in event.items()
+    }
