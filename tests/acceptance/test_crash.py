@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,13 +13,13 @@ import pytest
 from journeys import conversations_of, number, pass_time, remote, texts
 from world import CUSTOMER, QUEUE, World
 
-from sms_fsm import DeliveryStatus, FailedMessage
+from sms_fsm import DeliveryStatus, Engine, FailedMessage
 from sms_fsm.cxone import CXoneClient
 from sms_fsm.dispatch import Dispatcher
 from sms_fsm.recorder import Recorder
 from sms_fsm.simulator import Fault
 
-LEASE_SECONDS = 0.5
+LEASE_SECONDS = 0.7
 METHODS = {
     "findConversations": "find_conversations",
     "createConversation": "create_conversation",
@@ -275,7 +276,7 @@ def test_leases_run_on_real_time(world: World) -> None:
     world.engine.reply(identity, "two", key="k-2")
     assert len(_claim(world, 60)) == 1
     world.clock.forward(days=2)
-    world.engine.drain()
+    assert world.engine.drain() == 0
     assert world.posted(identity) == ["one"]
 
 
@@ -334,13 +335,18 @@ def test_a_worker_that_comes_too_late_after_one_that_vanished_still_looks_first(
 
 
 class Pause:
-    """Has the first post wait between the platform's answer and its recording."""
+    """Has the first call of a method wait between the platform's answer and its recording.
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, outcome: Exception | None) -> None:
+    It then raises ``outcome``, if there is one.
+    """
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, method: str, outcome: Exception | None = None
+    ) -> None:
         self.reached, self.released = threading.Event(), threading.Event()
-        first, real = iter([True]), CXoneClient.post_message
+        first, real = iter([True]), getattr(CXoneClient, method)
 
-        def post(*arguments: Any, **options: Any) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
             paused = next(first, False)
             answer = real(*arguments, **options)
             if paused:
@@ -350,36 +356,62 @@ class Pause:
                 raise outcome
             return answer
 
-        monkeypatch.setattr(CXoneClient, "post_message", post)
+        monkeypatch.setattr(CXoneClient, method, call)
 
 
-@pytest.fixture(params=["it succeeded", "it broke"])
-def pause(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pause]:
-    pause = Pause(monkeypatch, ValueError("broken") if request.param == "it broke" else None)
-    yield pause
-    pause.released.set()
-
-
-def test_a_worker_whose_lease_was_taken_over_writes_nothing(
-    brief: World, pause: Pause, caplog: pytest.LogCaptureFixture
-) -> None:
-    identity = str(brief.text("one").conversation)
-    brief.simulator.open_conversation(CUSTOMER, routing={"queue_id": QUEUE})
-    with brief.another_engine() as zombie:
-        worker = threading.Thread(target=zombie.drain)
-        worker.start()
+@contextmanager
+def _paused(engine: Engine, pause: Pause) -> Iterator[None]:
+    """A worker of its own that reached the pause, and has gone on when the block is left."""
+    worker = threading.Thread(target=engine.drain)
+    worker.start()
+    try:
         assert pause.reached.wait(10)
+        yield
+    finally:
+        pause.released.set()
+        worker.join()
+
+
+@pytest.mark.parametrize("outcome", [None, ValueError("broken")], ids=["success", "failure"])
+def test_a_worker_whose_lease_was_taken_over_writes_nothing(
+    brief: World,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    outcome: Exception | None,
+) -> None:
+    brief.simulator.open_conversation(CUSTOMER, routing={"queue_id": QUEUE})
+    identity = str(brief.text("one").conversation)
+    pause = Pause(monkeypatch, "post_message", outcome)
+    with brief.another_engine() as zombie, _paused(zombie, pause):
         time.sleep(LEASE_SECONDS * 1.2)
         brief.engine.drain()
         history = brief.engine.history(identity)
-        pause.released.set()
-        worker.join()
     posted = [event for event in history if event.name == "MessagePosted"]
     assert [event.data["how"] for event in posted] == ["look-up"]
     assert brief.engine.history(identity) == history
     assert [record.msg for record in caplog.records].count("effect.lease_lost") == 1
     assert brief.posted(identity) == ["one"]
     assert brief.engine.drain() == 0
+
+
+def test_a_worker_writes_nothing_while_another_one_holds_what_was_its_own(
+    brief: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brief.simulator.open_conversation(CUSTOMER, routing={"queue_id": QUEUE})
+    identity = str(brief.text("one").conversation)
+    old = Pause(monkeypatch, "post_message")
+    new = Pause(monkeypatch, "list_messages")
+    with brief.another_engine() as zombie:
+        with _paused(zombie, old):
+            time.sleep(LEASE_SECONDS * 1.2)
+            successor = threading.Thread(target=brief.engine.drain)
+            successor.start()
+            assert new.reached.wait(10)
+        assert "MessagePosted" not in brief.events(identity)
+        new.released.set()
+        successor.join()
+    assert brief.events(identity).count("MessagePosted") == 1
+    assert brief.posted(identity) == ["one"]
 
 
 def test_a_graceful_stop_finishes_what_it_holds(world: World) -> None:

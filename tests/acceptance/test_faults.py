@@ -278,7 +278,7 @@ def test_a_list_that_lags_behind_is_not_believed_too_early(world: World) -> None
     world.simulator.fault(Fault("listMessages", "lag", seconds=30, probability=1))
     world.simulator.fault(Fault("postMessage", "reset"))
     world.engine.reply(identity, "two", key="k-2")
-    pass_time(world, times=3)
+    pass_time(world, times=6, seconds=20)
     assert world.posted(identity) == ["hi", "two"]
     assert world.simulator.count("postMessage") == 2
 

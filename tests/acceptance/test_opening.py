@@ -106,9 +106,11 @@ def test_a_match_that_another_pair_holds_is_left_alone(world: World) -> None:
 
 def test_somebody_elses_conversation_in_a_careless_answer_is_left_alone(world: World) -> None:
     stranger = world.simulator.open_conversation("+15557654321")
+    world.simulator.open_conversation(CUSTOMER, status="closed")
     world.simulator.fault(Fault("findConversations", "unfiltered", probability=1))
-    world.opened()
+    identity = world.opened()
     assert texts(world.simulator, stranger) == []
+    assert "ConversationClosed" not in world.events(identity)
     assert world.simulator.count("createConversation") == 1
 
 
@@ -279,7 +281,7 @@ def test_a_lost_creation_that_the_search_shows_late_is_not_created_again(world: 
 def test_a_creation_that_is_applied_late_is_not_created_again(world: World) -> None:
     world.simulator.fault(Fault("createConversation", "late", late_seconds=45))
     identity = str(world.text().conversation)
-    pass_time(world, times=3)
+    pass_time(world, times=6, seconds=20)
     assert _how(world, identity) == "found"
     assert len(conversations_of(world.simulator, CUSTOMER)) == 1
 
