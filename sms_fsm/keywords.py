@@ -18,6 +18,9 @@ _LONGEST = 64
 """Characters; a longer message is a sentence, not a keyword."""
 
 
+_ASCII_SPACES = {code: " " for code in range(128) if not chr(code).isalnum()}
+
+
 class Keyword(StrEnum):
     """What a message that is nothing but a keyword asks for."""
 
@@ -35,6 +38,8 @@ def keyword_in(text: str) -> Keyword | None:
 
 
 def _folded(text: str) -> str:
+    if text.isascii():  # most texts are: the same in a tenth of the time
+        return " ".join(text.lower().translate(_ASCII_SPACES).split())
     letters = unicodedata.normalize("NFKC", text).casefold()
     kept = "".join(
         character if character.isalnum() or unicodedata.combining(character) else " "

@@ -127,7 +127,9 @@ def check_identifier(value: object, name: str) -> str:
         raise InvalidMessage(name, "must not be empty")
     if len(value) > _LONGEST_IDENTIFIER:
         raise InvalidMessage(name, f"longer than {_LONGEST_IDENTIFIER} characters")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if not (value.isascii() and value.isprintable()) and any(
+        unicodedata.category(character) in ("Cc", "Cs") for character in value
+    ):
         raise InvalidMessage(name, "holds a control character or a lone surrogate")
     return value
 
