@@ -35,8 +35,8 @@ from sms_fsm.messages import (
     is_id,
     status_data,
 )
-from sms_fsm.ports import Known, Store, UnitOfWork
-from sms_fsm.recorder import Recorder
+from sms_fsm.ports import Known, Reads, Store, UnitOfWork
+from sms_fsm.recorder import Recorder, status_key
 from sms_fsm.registry import IsolationRule
 
 Outcome: TypeAlias = Receipt | TransitionRefused
@@ -57,6 +57,11 @@ class _Pair:
     external_customer_id: str | None = None
     preferred_language: str | None = None
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What is unique of it."""
+        return self.customer, self.business, self.isolation
+
 
 @dataclass(frozen=True, slots=True)
 class Fact:
@@ -64,11 +69,11 @@ class Fact:
 
     Args:
         take: takes it in.
-        about: the id of the conversation that it is about, if there is one yet.
+        reads: what that will read.
     """
 
     take: Callable[[UnitOfWork], Outcome]
-    about: Callable[[UnitOfWork], str | None]
+    reads: Reads
 
 
 class Intake:
@@ -95,26 +100,21 @@ class Intake:
 
     def receive(self, message: InboundMessage) -> Receipt:
         """Take a customer's SMS in."""
-        return self._run(self.message(check_is(message, InboundMessage, "message")).take)
+        return self._run_fact(self.message(check_is(message, InboundMessage, "message")))
 
     def record(self, status: DeliveryStatus) -> Receipt:
         """Take a carrier's word on one message in."""
-        return self._run(self.status(check_is(status, DeliveryStatus, "status")).take)
+        return self._run_fact(self.status(check_is(status, DeliveryStatus, "status")))
 
     def archived(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Receipt:
         """CXone archived a conversation."""
-        fact = self.archival(conversation_id=conversation_id, timestamp=timestamp)
-        return self._run(fact.take)
+        return self._run_fact(self.archival(conversation_id=conversation_id, timestamp=timestamp))
 
     def take(self, facts: Sequence[Fact]) -> Sequence[Outcome]:
         """Take facts in, in their order and in one transaction: all are stored, or none."""
-
-        def work(uow: UnitOfWork) -> list[Outcome]:
-            if len(facts) > 1:
-                _lock_in_order(uow, facts)
-            return [fact.take(uow) for fact in facts]
-
-        return self._store.write(work)
+        return self._store.write(
+            lambda uow: [fact.take(uow) for fact in facts], *(fact.reads for fact in facts)
+        )
 
     def message(self, message: InboundMessage) -> Fact:
         """A customer's SMS, checked."""
@@ -144,8 +144,7 @@ class Intake:
                 uow, conversation, event, key=key, content=content, text=message.text
             )
 
-        holder = (pair.customer, pair.business, pair.isolation)
-        return Fact(work, lambda uow: uow.holder(*holder))
+        return Fact(work, Reads(key=key, pair=pair.identity))
 
     def status(self, status: DeliveryStatus) -> Fact:
         """A carrier's word on one message, checked."""
@@ -153,7 +152,7 @@ class Intake:
         check_instant(status.timestamp, "timestamp")
         return Fact(
             lambda uow: self._recorder.report(uow, data, source="callback"),
-            lambda uow: _posted_in(uow, status.message_id),
+            Reads(key=status_key(data), message_id=data["message_id"]),
         )
 
     def assignment(
@@ -176,7 +175,7 @@ class Intake:
         }
         return Fact(
             lambda uow: self._recorder.assign(uow, data),
-            lambda uow: uow.with_conversation_id(conversation_id),
+            Reads(conversation_id=conversation_id),
         )
 
     def archival(self, *, conversation_id: str, timestamp: datetime | str | None = None) -> Fact:
@@ -188,7 +187,7 @@ class Intake:
         }
         return Fact(
             lambda uow: self._recorder.archived(uow, data),
-            lambda uow: uow.with_conversation_id(conversation_id),
+            Reads(conversation_id=conversation_id),
         )
 
     # Commands
@@ -225,7 +224,7 @@ class Intake:
             )
             return self._take_in(uow, conversation, event, key=known_as, content=content, text=text)
 
-        return self._run(work)
+        return self._run(work, Reads(key=known_as, pair=pair.identity))
 
     def reply(
         self,
@@ -342,10 +341,14 @@ class Intake:
                 uow, found, make_event(found, now), key=known_as, content=content, text=text
             )
 
-        return self._run(work)
+        usable = conversation if is_id(conversation) else None
+        return self._run(work, Reads(key=known_as if usable else None, conversation=usable))
 
-    def _run(self, work: Callable[[UnitOfWork], Outcome]) -> Receipt:
-        outcome = self._store.write(work)
+    def _run_fact(self, fact: Fact) -> Receipt:
+        return self._run(fact.take, fact.reads)
+
+    def _run(self, work: Callable[[UnitOfWork], Outcome], reads: Reads) -> Receipt:
+        outcome = self._store.write(work, reads)
         if isinstance(outcome, TransitionRefused):
             raise outcome
         return outcome
@@ -403,6 +406,8 @@ class Intake:
         found = uow.lock_pair(pair.customer, pair.business, pair.isolation)
         if found is None:
             return uow.create(self._fresh(pair, now), now)
+        if not (pair.name or pair.external_customer_id or pair.preferred_language):
+            return found
         told = replace(
             found,
             name=pair.name or found.name,
@@ -433,18 +438,6 @@ class Intake:
         return sms.posts(
             text, max_segments=self._settings.max_segments, overflow=self._settings.overflow
         )
-
-
-def _lock_in_order(uow: UnitOfWork, facts: Sequence[Fact]) -> None:
-    """Hold all conversations in one order for all, so that two arrays cannot deadlock."""
-    found = {fact.about(uow) for fact in facts}
-    for identity in sorted(filter(None, found)):
-        uow.lock(identity)
-
-
-def _posted_in(uow: UnitOfWork, message_id: str) -> str | None:
-    post = uow.post(message_id)
-    return None if post is None else post.conversation
 
 
 def _new_id(now: datetime) -> str:

@@ -231,6 +231,25 @@ class Census(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """What a work will read as far as that is known beforehand, so that it is fetched at once.
+
+    Args:
+        key: of the inbox.
+        pair: customer, business number and isolation of a conversation that it will lock.
+        conversation: the id of one.
+        conversation_id: CXone's id of one.
+        message_id: CXone's id of a post of one.
+    """
+
+    key: str | None = None
+    pair: tuple[str, str, str] | None = None
+    conversation: str | None = None
+    conversation_id: str | None = None
+    message_id: str | None = None
+
+
 class UnitOfWork(Protocol):
     """One transaction over conversations, their log, the inbox and the outbox.
 
@@ -260,10 +279,6 @@ class UnitOfWork(Protocol):
 
     def lock_pair(self, customer: str, business: str, isolation: str) -> Conversation | None:
         """The one conversation of this pair, held until the transaction ends."""
-        ...
-
-    def holder(self, customer: str, business: str, isolation: str) -> str | None:
-        """The id of the conversation of this pair, which is not held by asking."""
         ...
 
     def pinned(
@@ -384,8 +399,11 @@ class UnitOfWork(Protocol):
 class Store(Protocol):
     """Durable state. Every call may raise `sms_fsm.errors.StoreUnavailable`."""
 
-    def write(self, work: Callable[[UnitOfWork], T]) -> T:
-        """Run ``work`` in one transaction and commit; it is run again if it met another one."""
+    def write(self, work: Callable[[UnitOfWork], T], *reads: Reads) -> T:
+        """Run ``work`` in one transaction and commit; it is run again if it met another one.
+
+        ``reads`` only makes it faster.
+        """
         ...
 
     def subject(self, effect: Effect) -> Subject:

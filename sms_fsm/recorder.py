@@ -184,13 +184,13 @@ class Recorder:
         return self.record(uow, conversation, event)
 
     def _seen(self, uow: UnitOfWork, data: Mapping[str, Any], attempt: Attempt) -> bool:
-        known = uow.known(_status_key(data), self._clock())
+        known = uow.known(status_key(data), self._clock())
         return known is not None or data["status"] in attempt.seen
 
     def _remember(self, uow: UnitOfWork, data: Mapping[str, Any], step: Step) -> None:
         now = self._clock()
         uow.remember(
-            _status_key(data),
+            status_key(data),
             digest=events.digest(*_codes(data)),
             conversation=step.after.id,
             seq=step.after.seq,
@@ -291,7 +291,8 @@ def _codes(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(data[name] for name in _CODES if data[name] is not None)
 
 
-def _status_key(data: Mapping[str, Any]) -> str:
+def status_key(data: Mapping[str, Any]) -> str:
+    """The inbox's key of a carrier's word: message and status, whatever its codes."""
     return f"status:{data['message_id']}:{data['status']}"
 
 

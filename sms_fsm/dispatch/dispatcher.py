@@ -35,7 +35,7 @@ from sms_fsm.errors import CXoneError, StoreUnavailable
 from sms_fsm.graph import OnFailure
 from sms_fsm.logs import get_logger
 from sms_fsm.machines import Machines
-from sms_fsm.ports import Store, UnitOfWork
+from sms_fsm.ports import Reads, Store, UnitOfWork
 from sms_fsm.recorder import Recorder
 
 _log = get_logger(__name__)
@@ -141,7 +141,8 @@ class Dispatcher:
         effect = self._suspected(effect)
         attempt = self._attempt(effect, ends)
         outcome = self._perform(attempt)
-        self._store.write(lambda uow: self._record(uow, effect, outcome))
+        reads = Reads(conversation=effect.conversation)
+        self._store.write(lambda uow: self._record(uow, effect, outcome), reads)
         _log.debug(
             "effect.carried_out",
             effect=effect.id,

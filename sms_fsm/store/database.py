@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -21,14 +20,14 @@ from tenacity import (
 
 from sms_fsm.errors import SettingsError, StoreUnavailable
 from sms_fsm.failpoints import reach
+from sms_fsm.store.connections import Connections, CutOff
 from sms_fsm.store.urls import connect_arguments, is_sqlite, store_url
 
 LOCK_WAIT_SECONDS = 10.0
 """How long a call waits, in real time, for others to be done with what it needs."""
 
-_KEPT = 2
-_KEPT_SECONDS = 1.0
-"""A connection that rested longer goes back to the pool, which asks whether it still works."""
+_KEPT_WRITERS = 2
+_KEPT_READERS = 4
 
 _SERIALIZATION_FAILURE = "40001"
 _DEADLOCK_DETECTED = "40P01"
@@ -60,7 +59,8 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_wait_seconds = lock_wait_seconds
-        self._kept: list[tuple[Connection, float]] = []
+        self._writers = Connections(self.engine.connect, most=_KEPT_WRITERS)
+        self._readers = Connections(self._reader, most=_KEPT_READERS)
         # SQLite has one writer: threads that queue here do not poll the file lock.
         self.writer: threading.Lock = beside.writer if beside else threading.Lock()
 
@@ -91,49 +91,15 @@ class Database:
         return result
 
     def _write_once(self, work: Callable[[Connection], T]) -> T:
-        with self._single_writer(), translated(self.engine), self._transaction() as connection:
+        with (
+            self._single_writer(),
+            translated(self.engine),
+            self._writers.transaction() as connection,
+        ):
             result = work(connection)
             reach("commit.before")
         reach("commit.after")
         return result
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        """A transaction on the connection that the last one used.
-
-        To take one from the pool costs more than most transactions: on Postgres a round trip.
-        """
-        kept = self._kept_connection()
-        connection = kept or self.engine.connect()
-        worked = False
-        try:
-            with connection.begin():
-                yield connection
-                worked = True
-        except BaseException:
-            lost = kept is not None and not worked and _is_lost(kept)
-            connection.close()
-            if lost:
-                # It was cut off while it rested: nothing was stored, a new one will do.
-                raise Conflict from None
-            raise
-        self._keep(connection)
-
-    def _kept_connection(self) -> Connection | None:
-        try:
-            connection, rests_since = self._kept.pop()
-        except IndexError:
-            return None
-        if time.monotonic() - rests_since < _KEPT_SECONDS:
-            return connection
-        connection.close()
-        return None
-
-    def _keep(self, connection: Connection) -> None:
-        if len(self._kept) < _KEPT:
-            self._kept.append((connection, time.monotonic()))
-        else:
-            connection.close()
 
     def read(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` on one consistent view; it must not write.
@@ -142,13 +108,23 @@ class Database:
             StoreUnavailable: the store cannot be reached.
         """
         try:
-            with translated(self.engine), self.engine.connect() as connection:
-                options = {"isolation_level": "REPEATABLE READ"} if not self.is_sqlite else {}
-                reading = connection.execution_options(read_only=True, **options)
-                with reading.begin():
-                    return work(reading)
+            return self._read_once(work)
+        except Conflict:
+            return self._read_again(work)
+
+    def _read_again(self, work: Callable[[Connection], T]) -> T:
+        try:
+            return self._read_once(work)
         except Conflict:
             raise StoreUnavailable("the store is busy: call again") from None
+
+    def _read_once(self, work: Callable[[Connection], T]) -> T:
+        with translated(self.engine), self._readers.transaction() as connection:
+            return work(connection)
+
+    def _reader(self) -> Connection:
+        isolation = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        return self.engine.connect().execution_options(read_only=True, **isolation)
 
     @contextmanager
     def _single_writer(self) -> Iterator[None]:
@@ -164,8 +140,8 @@ class Database:
 
     def close(self) -> None:
         """Give the connections back."""
-        while self._kept:
-            self._kept.pop()[0].close()
+        self._writers.close()
+        self._readers.close()
         self.engine.dispose()
 
 
@@ -248,14 +224,10 @@ def translated(engine: Engine) -> Iterator[None]:
         if _is_conflict(original, driver):
             raise Conflict from None
         raise StoreUnavailable(_short(original)) from None
+    except CutOff:
+        raise Conflict from None
     except PoolTimeout:
         raise StoreUnavailable("the store is busy: call again") from None
-
-
-def _is_lost(connection: Connection) -> bool:
-    return connection.invalidated or getattr(
-        connection.connection.driver_connection, "closed", False
-    )
 
 
 def _is_conflict(error: BaseException | None, driver: Any) -> bool:

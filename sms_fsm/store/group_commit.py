@@ -16,23 +16,25 @@ from sms_fsm.errors import StoreUnavailable
 
 T = TypeVar("T")
 C = TypeVar("C")
+R = TypeVar("R")
 
-Run = Callable[[Callable[[C], Any]], Any]
-"""Runs work in one transaction and commits it."""
+Run = Callable[[Callable[[C], Any], Sequence[R]], Any]
+"""Runs work in one transaction and commits it, knowing what it will read."""
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket(Generic[C]):
+class _Ticket(Generic[C, R]):
     """One caller's work and what became of it."""
 
     work: Callable[[C], Any]
+    reads: Sequence[R]
     turn: threading.Event = field(default_factory=threading.Event)
     done: bool = False
     result: Any = None
     error: BaseException | None = None
 
 
-class GroupCommit(Generic[C]):
+class GroupCommit(Generic[C, R]):
     """Shares transactions among the threads of one process.
 
     Args:
@@ -40,18 +42,19 @@ class GroupCommit(Generic[C]):
         most: how many callers one transaction takes along.
     """
 
-    def __init__(self, run: Run[C], *, most: int = 64) -> None:
+    def __init__(self, run: Run[C, R], *, most: int = 64) -> None:
         self._run = run
         self._most = most
-        self._waiting: deque[_Ticket[C]] = deque()
+        self._waiting: deque[_Ticket[C, R]] = deque()
         self._leading = threading.Lock()
 
-    def submit(self, work: Callable[[C], T]) -> T:
+    def submit(self, work: Callable[[C], T], reads: Sequence[R] = ()) -> T:
         """Run ``work`` in a transaction, perhaps with others'; gives its result after the commit.
 
-        Work that raises is rolled back alone: the others are run without it.
+        Work that raises is rolled back alone: the others are run without it. ``reads`` is what it
+        will read, as far as that is known.
         """
-        ticket: _Ticket[C] = _Ticket(work)
+        ticket: _Ticket[C, R] = _Ticket(work, reads)
         self._waiting.append(ticket)
         while not ticket.done:
             if self._leading.acquire(blocking=False):
@@ -68,7 +71,7 @@ class GroupCommit(Generic[C]):
         result: T = ticket.result
         return result
 
-    def _lead(self, own: _Ticket[C]) -> None:
+    def _lead(self, own: _Ticket[C, R]) -> None:
         """Take along whoever waits; the leader's own work may be done already."""
         if own.done:
             return
@@ -84,19 +87,22 @@ class GroupCommit(Generic[C]):
                 ticket.done = True
                 ticket.turn.set()
 
-    def _commit(self, batch: Sequence[_Ticket[C]]) -> None:
+    def _commit(self, batch: Sequence[_Ticket[C, R]]) -> None:
         if len(batch) > 1 and self._commit_together(batch):
             return
         for ticket in batch:
             try:
-                ticket.result = self._run(ticket.work)
+                ticket.result = self._run(ticket.work, ticket.reads)
             except Exception as error:  # noqa: BLE001 - it is raised in the thread that it belongs to
                 ticket.error = error
 
-    def _commit_together(self, batch: Sequence[_Ticket[C]]) -> bool:
+    def _commit_together(self, batch: Sequence[_Ticket[C, R]]) -> bool:
         """Whether all went well; one that raises spoils the common transaction."""
         try:
-            results = self._run(lambda context: [ticket.work(context) for ticket in batch])
+            results = self._run(
+                lambda context: [ticket.work(context) for ticket in batch],
+                [wanted for ticket in batch for wanted in ticket.reads],
+            )
         except StoreUnavailable:
             raise  # it would be away for each of them, one wait after another
         except Exception:  # noqa: BLE001 - each is run again alone, and raises there what is its own

@@ -12,7 +12,7 @@ from sms_fsm.effects import Effect
 from sms_fsm.errors import GraphError
 from sms_fsm.graph import StateGraph, check_version
 from sms_fsm.machine import Step
-from sms_fsm.ports import Subject
+from sms_fsm.ports import Reads, Subject
 from sms_fsm.store import outbox
 from sms_fsm.store.database import Database
 from sms_fsm.store.group_commit import GroupCommit
@@ -33,19 +33,21 @@ class Repository:
     def __init__(self, database: Database, listener: Callable[[Step], None] | None = None) -> None:
         self._database = database
         self._listener = listener
-        self._group: GroupCommit[UnitOfWork] = GroupCommit(self._transact)
+        self._group: GroupCommit[UnitOfWork, Reads] = GroupCommit(self._transact)
 
-    def write(self, work: Callable[[UnitOfWork], T]) -> T:
+    def write(self, work: Callable[[UnitOfWork], T], *reads: Reads) -> T:
         """Run ``work`` in a transaction, perhaps with others', and commit.
 
         It is run again if it met another transaction, so it must do nothing but decide and write.
+        ``reads`` is what it will read, as far as that is known: it only makes it faster.
         """
-        return self._group.submit(work)
+        return self._group.submit(work, reads)
 
-    def _transact(self, work: Callable[[UnitOfWork], T]) -> T:
+    def _transact(self, work: Callable[[UnitOfWork], T], reads: Sequence[Reads]) -> T:
 
         def transaction(connection: Connection) -> tuple[T, list[Step]]:
             uow = UnitOfWork(connection)
+            uow.expect(reads)
             result = work(uow)
             uow.complete()
             return result, uow.steps

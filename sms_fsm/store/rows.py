@@ -44,12 +44,12 @@ class Locked:
 
 def locked_conversation(row: tuple[Any, ...]) -> Locked:
     """From the driver's row of `sms_fsm.store.statements.LOCKED_COLUMNS`."""
-    columns = dict(zip(LOCKED_COLUMNS, row, strict=True))
-    data, profile = orjson.loads(columns.pop("data")), orjson.loads(columns.pop("profile"))
-    lane_head, log_hash = columns.pop("lane_head"), columns.pop("log_hash")
-    since = columns.pop("state_since")
+    *plain, profile, data, lane_head, log_hash, since = row
+    identity = dict(zip(LOCKED_COLUMNS, plain, strict=False))
     return Locked(
-        conversation=Conversation(**columns, **profile).with_data(data),
+        conversation=Conversation(**identity, **orjson.loads(profile)).with_data(
+            orjson.loads(data)
+        ),
         lane_head=lane_head,
         log_hash=log_hash,
         state_since=since if isinstance(since, datetime) else datetime.fromisoformat(since),

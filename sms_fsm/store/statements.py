@@ -4,7 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Integer, Table, bindparam, or_, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    func,
+    select,
+    tuple_,
+    update,
+)
 
 from sms_fsm.store.driver import Insert, Insertion, Statement
 from sms_fsm.store.tables import (
@@ -43,11 +57,11 @@ LOCKED_COLUMNS = (
     "business",
     "isolation",
     "external_customer_id",
-    "profile",
     "state",
     "graph_version",
     "graph_hash",
     "seq",
+    "profile",
     "data",
     "lane_head",
     "log_hash",
@@ -60,24 +74,9 @@ _LOCKED = [CONVERSATION.c[name] for name in LOCKED_COLUMNS]
 LOCK = Statement(
     lambda _: select(*_LOCKED).where(CONVERSATION.c.id == bindparam("id")).with_for_update()
 )
-LOCK_PAIR = Statement(
-    lambda _: (
-        select(*_LOCKED)
-        .where(
-            CONVERSATION.c.customer == bindparam("customer"),
-            CONVERSATION.c.business == bindparam("business"),
-            CONVERSATION.c.isolation == bindparam("isolation"),
-        )
-        .with_for_update()
-    )
-)
-HOLDER_OF_PAIR = Statement(
-    lambda _: select(CONVERSATION.c.id).where(
-        CONVERSATION.c.customer == bindparam("customer"),
-        CONVERSATION.c.business == bindparam("business"),
-        CONVERSATION.c.isolation == bindparam("isolation"),
-    )
-)
+_PAIR_COLUMNS = ("customer", "business", "isolation")
+_PAIR = and_(*(CONVERSATION.c[name] == bindparam(name) for name in _PAIR_COLUMNS))
+LOCK_PAIR = Statement(lambda _: select(*_LOCKED).where(_PAIR).with_for_update())
 
 
 def _pinned(*, wait: bool) -> Statement:
@@ -122,12 +121,8 @@ UPDATE_CONVERSATION = Statement(
         )
     )
 )
-KNOWN = Statement(
-    lambda _: select(INBOX.c.digest, INBOX.c.conversation, INBOX.c.seq).where(
-        INBOX.c.key == bindparam("key"),
-        or_(INBOX.c.expires_at.is_(None), INBOX.c.expires_at > bindparam("now")),
-    )
-)
+_REMEMBERED = [INBOX.c[name] for name in ("digest", "conversation", "seq", "expires_at")]
+KNOWN = Statement(lambda _: select(*_REMEMBERED).where(INBOX.c.key == bindparam("key")))
 
 
 def _remember(insert_into: Insert) -> Any:
@@ -177,10 +172,9 @@ INSERT_EFFECT = Insertion(
     "looked_up",
     "interrupted",
 )
+_POST = [POST.c[name] for name in ("conversation", "message", "part", "conversation_id")]
 POST_BY_MESSAGE_ID = Statement(
-    lambda _: select(
-        POST.c.conversation, POST.c.message, POST.c.part, POST.c.conversation_id
-    ).where(POST.c.message_id == bindparam("message_id"))
+    lambda _: select(*_POST).where(POST.c.message_id == bindparam("message_id"))
 )
 
 
@@ -255,3 +249,82 @@ ADVANCE = Statement(
         .returning(OUTBOX.c.id)
     )
 )
+
+
+# Reading ahead: for one caller
+
+
+def _with_key(condition: ColumnElement[bool]) -> Select[Any]:
+    key = INBOX.c.key == bindparam("key")
+    return (
+        select(*_LOCKED, *_REMEMBERED)
+        .select_from(CONVERSATION.outerjoin(INBOX, key))
+        .where(condition)
+        .with_for_update(of=CONVERSATION)
+    )
+
+
+LOCK_AND_KEY = Statement(lambda _: _with_key(CONVERSATION.c.id == bindparam("id")))
+LOCK_PAIR_AND_KEY = Statement(lambda _: _with_key(_PAIR))
+
+
+def _lock_post(_: Insert) -> Any:
+    # Its text is read afterwards: a row that is not locked may be older than the lock.
+    return (
+        _with_key(POST.c.message_id == bindparam("message_id"))
+        .add_columns(*_POST)
+        .join(POST, POST.c.conversation == CONVERSATION.c.id)
+    )
+
+
+LOCK_POST_AND_KEY = Statement(_lock_post)
+
+# Reading ahead on Postgres: for many callers
+
+
+def _list(name: str, kind: Any = Text) -> Any:
+    return bindparam(name, type_=ARRAY(kind))
+
+
+LOCK_ALL = Statement(
+    lambda _: (
+        select(*_LOCKED)
+        .where(CONVERSATION.c.id == any_(_list("ids")))
+        .order_by(CONVERSATION.c.id)
+        .with_for_update()
+    )
+)
+HOLDERS = Statement(
+    lambda _: select(CONVERSATION.c.id).where(
+        CONVERSATION.c.conversation_id == any_(_list("conversation_ids"))
+    )
+)
+ALL_KNOWN = Statement(
+    lambda _: select(INBOX.c.key, *_REMEMBERED).where(INBOX.c.key == any_(_list("keys")))
+)
+POSTS = Statement(
+    lambda _: select(POST.c.message_id, *_POST).where(
+        POST.c.message_id == any_(_list("message_ids"))
+    )
+)
+
+
+def _holders_of_pairs(_: Insert) -> Any:
+    lists = (_list("customers"), _list("businesses"), _list("isolations"))
+    wanted = func.unnest(*lists).table_valued(*_PAIR_COLUMNS, name="wanted").render_derived()
+    same = [CONVERSATION.c[name] == wanted.c[name] for name in _PAIR_COLUMNS]
+    return select(CONVERSATION.c.id).join(wanted, and_(*same))
+
+
+HOLDERS_OF_PAIRS = Statement(_holders_of_pairs)
+
+
+def _messages(_: Insert) -> Any:
+    lists = (_list("conversations"), _list("seqs", Integer))
+    names = ("conversation", "seq")
+    wanted = func.unnest(*lists).table_valued(*names, name="wanted").render_derived()
+    same = [MESSAGE.c[name] == wanted.c[name] for name in names]
+    return select(MESSAGE.c.conversation, MESSAGE.c.seq, MESSAGE.c.data).join(wanted, and_(*same))
+
+
+MESSAGES = Statement(_messages)

@@ -7,8 +7,8 @@ finishes it lets the next one go in the same transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -22,8 +22,9 @@ from sms_fsm.effects import Cancellation, Effect, EffectState, Lane, PlannedEffe
 from sms_fsm.events import digest
 from sms_fsm.log import chained, log_record
 from sms_fsm.machine import Step
-from sms_fsm.ports import Known, Page, Post
+from sms_fsm.ports import Known, Page, Post, Reads
 from sms_fsm.store import statements as sql
+from sms_fsm.store.ahead import Remembered, fetch
 from sms_fsm.store.buffer import Buffer
 from sms_fsm.store.driver import Driver
 from sms_fsm.store.rows import effect_from, locked_conversation
@@ -69,19 +70,32 @@ class UnitOfWork:
         self._held: dict[str, _Held] = {}
         self._pairs: dict[tuple[str, str, str], str] = {}
         self._messages: dict[tuple[str, int], Message] = {}
+        self._keys: dict[str, Remembered | None] = {}
+        self._posts: dict[str, Post] = {}
         self.steps: list[Step] = []
         self._upsert: Any = upsert_postgres if self._driver.is_postgres else upsert_sqlite
+
+    def expect(self, reads: Sequence[Reads]) -> None:
+        """Fetch ahead what works are about to read; it is locked from now on."""
+        fetched = fetch(self._driver, reads)
+        for row in fetched.conversations:
+            self._hold(row)
+        for conversation, seq, data in fetched.messages:
+            self._messages[conversation, seq] = Message.from_data(seq, orjson.loads(data))
+        self._keys.update(fetched.keys)
+        self._posts.update(fetched.posts)
 
     # Inbox
 
     def known(self, key: str, now: datetime) -> Known | None:
         """What was taken in under this key, unless its time is over."""
-        fresh = self._buffer.keys.get(key)
-        if fresh is not None:
-            return Known(fresh["digest"], fresh["conversation"], fresh["seq"])
-        values = {"key": key, "now": self._driver.instant(now)}
-        row = self._driver.first(sql.KNOWN, values)
-        return None if row is None else Known(*row)
+        if key not in self._keys:
+            row = self._driver.first(sql.KNOWN, {"key": key})
+            self._keys[key] = None if row is None else Remembered(*row)
+        found = self._keys[key]
+        if found is None or (found.expires_at and found.expires_at <= self._driver.instant(now)):
+            return None
+        return Known(found.digest, found.conversation, found.seq)
 
     def remember(
         self,
@@ -94,12 +108,14 @@ class UnitOfWork:
         expires_at: datetime | None = None,
     ) -> None:
         """Take a key in; two transactions that do so at once conflict, and one runs again."""
+        until = self._driver.instant(expires_at)
+        self._keys[key] = Remembered(digest, conversation, seq, until)
         self._buffer.keys[key] = {
             "key": key,
             "digest": digest,
             "conversation": conversation,
             "seq": seq,
-            "expires_at": self._driver.instant(expires_at),
+            "expires_at": until,
             "now": self._driver.instant(now),
         }
 
@@ -121,15 +137,6 @@ class UnitOfWork:
         values = {"customer": customer, "business": business, "isolation": isolation}
         row = self._driver.first(sql.LOCK_PAIR, values)
         return None if row is None else self._hold(row)
-
-    def holder(self, customer: str, business: str, isolation: str) -> str | None:
-        """The id of the conversation of this pair, which is not held by asking."""
-        known = self._pairs.get((customer, business, isolation))
-        if known is not None:
-            return known
-        values = {"customer": customer, "business": business, "isolation": isolation}
-        row = self._driver.first(sql.HOLDER_OF_PAIR, values)
-        return None if row is None else str(row[0])
 
     def pinned(
         self, behaviour_hash: str, after: tuple[str, str], limit: int, *, wait: bool
@@ -223,9 +230,9 @@ class UnitOfWork:
 
     def post(self, message_id: str) -> Post | None:
         """Where a CXone message id belongs, if the engine posted it."""
-        fresh = self._buffer.posts.get(message_id)
-        if fresh is not None:
-            return Post(*(fresh[name] for name in _POST_FIELDS))
+        known = self._posts.get(message_id)
+        if known is not None:
+            return known
         row = self._driver.first(sql.POST_BY_MESSAGE_ID, {"message_id": message_id})
         return None if row is None else Post(*row)
 
@@ -300,13 +307,11 @@ class UnitOfWork:
     def register_post(self, step: Step) -> None:
         """Remember the CXone message id that a `MessagePosted` event brought."""
         data = step.event.data
-        self._buffer.posts[data["message_id"]] = {
-            "message_id": data["message_id"],
-            "conversation_id": step.after.conversation_id,
-            "conversation": step.after.id,
-            "message": data["message"],
-            "part": data["part"],
-        }
+        message_id = data["message_id"]
+        remote = str(step.after.conversation_id)
+        post = Post(step.after.id, data["message"], data["part"], remote)
+        self._posts[message_id] = post
+        self._buffer.posts[message_id] = {"message_id": message_id, **asdict(post)}
 
     def _plan(self, step: Step, number: int, planned: PlannedEffect, held: _Held) -> None:
         identity = effect_id(step.after.id, step.after.seq, number)
@@ -638,9 +643,6 @@ class UnitOfWork:
         pair = (conversation.customer, conversation.business, conversation.isolation)
         self._pairs[pair] = conversation.id
         return conversation
-
-
-_POST_FIELDS = ("conversation", "message", "part", "conversation_id")
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -80,8 +80,8 @@ def _statements(database: Database) -> list[str]:
         sql = getattr(statement, dialect)()
         mark = "?" if database.is_sqlite else "%s"
         asked = sql.text
-        for name in sql.order:
-            asked = asked.replace(mark, values.get(name) or str(sql.constants[name]), 1)
+        for value in sql.parameters(values):
+            asked = asked.replace(mark, str(value), 1)
         found.append(asked)
     return found
 

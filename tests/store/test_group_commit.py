@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,7 +19,8 @@ class Transactions:
         self.committed: list[list[str]] = []
         self._gate = threading.Barrier(callers) if callers > 1 else None
 
-    def run(self, work: Callable[[list[str]], Any]) -> Any:
+    def run(self, work: Callable[[list[str]], Any], reads: Sequence[str]) -> Any:
+        assert not reads
         if self._gate is not None and not self.committed:
             self._gate.wait(timeout=10)
         written: list[str] = []

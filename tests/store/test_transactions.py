@@ -202,7 +202,6 @@ def test_a_transaction_sees_what_it_wrote(shelf: Shelf) -> None:
         conversation = held(uow, "c-1")
         assert (conversation.state, conversation.seq) == ("active", 1)
         assert uow.lock_pair(CUSTOMER, BUSINESS, "") == conversation
-        assert uow.holder(CUSTOMER, BUSINESS, "") == "c-1"
         assert uow.with_conversation_id("conv-1") == "c-1"
         assert uow.held_by_others("c-2", ["conv-1"]) == {"conv-1"}
         message = uow.message("c-1", 1, text=True)

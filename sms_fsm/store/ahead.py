@@ -1,0 +1,126 @@
+"""Reading ahead: what a transaction is about to need, in few round trips.
+
+One caller's reads go out as one statement. Those of many (an array, a group of callers) go out as
+one statement a table; their conversations are locked in one order for all, so that two such
+transactions cannot deadlock. What is not found, or not foreseen, is read when it is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sms_fsm.ports import Post, Reads
+from sms_fsm.store import statements as sql
+from sms_fsm.store.driver import Driver, Row, Statement
+
+_PAIRS = ("customers", "businesses", "isolations")
+_LOCKED = len(sql.LOCKED_COLUMNS)
+
+
+class Remembered(NamedTuple):
+    """A row of the inbox; ``expires_at`` is as the driver has it."""
+
+    digest: str
+    conversation: str
+    seq: int
+    expires_at: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was found, and what is known not to be there (None)."""
+
+    conversations: Sequence[tuple[Any, ...]] = ()
+    keys: dict[str, Remembered | None] = field(default_factory=dict)
+    posts: dict[str, Post] = field(default_factory=dict)
+    messages: Sequence[tuple[str, int, str]] = ()
+
+
+def fetch(driver: Driver, reads: Sequence[Reads]) -> Fetched:
+    """Lock and read what these works need, where that saves round trips."""
+    if len(reads) == 1:
+        return _fetch_one(driver, reads[0])
+    return _fetch_many(driver, reads) if driver.is_postgres else Fetched()
+
+
+def _fetch_one(driver: Driver, wanted: Reads) -> Fetched:
+    if wanted.key is None:
+        return Fetched()
+    if wanted.message_id is not None:
+        values: Row = {"message_id": wanted.message_id, "key": wanted.key}
+        return _of_post(wanted.message_id, wanted.key, driver.first(sql.LOCK_POST_AND_KEY, values))
+    if wanted.pair is not None:
+        values = {**_pair(wanted.pair), "key": wanted.key}
+        row = driver.first(sql.LOCK_PAIR_AND_KEY, values)
+    else:
+        row = driver.first(sql.LOCK_AND_KEY, {"id": wanted.conversation, "key": wanted.key})
+    return Fetched() if row is None else _of_conversation(wanted.key, row)
+
+
+def _of_conversation(key: str, row: tuple[Any, ...]) -> Fetched:
+    return Fetched([row[:_LOCKED]], {key: _remembered(row[_LOCKED:])})
+
+
+def _of_post(message_id: str, key: str, row: tuple[Any, ...] | None) -> Fetched:
+    if row is None:
+        return Fetched()
+    key_row, post = row[_LOCKED : _LOCKED + 4], row[_LOCKED + 4 :]
+    return Fetched([row[:_LOCKED]], {key: _remembered(key_row)}, {message_id: Post(*post)})
+
+
+def _remembered(columns: Sequence[Any]) -> Remembered | None:
+    return None if columns[0] is None else Remembered(*columns)
+
+
+def _fetch_many(driver: Driver, reads: Sequence[Reads]) -> Fetched:
+    posts = _posts(driver, reads)
+    identities = {wanted.conversation for wanted in reads if wanted.conversation}
+    identities |= {post.conversation for post in posts.values()}
+    identities |= _holders(driver, reads)
+    return Fetched(
+        _all(driver, sql.LOCK_ALL, {"ids": sorted(identities)}),
+        _keys(driver, {wanted.key for wanted in reads if wanted.key}),
+        posts,
+        _messages(driver, posts.values()),
+    )
+
+
+def _posts(driver: Driver, reads: Sequence[Reads]) -> dict[str, Post]:
+    wanted = sorted({read.message_id for read in reads if read.message_id})
+    rows = _all(driver, sql.POSTS, {"message_ids": wanted})
+    return {message_id: Post(*place) for message_id, *place in rows}
+
+
+def _holders(driver: Driver, reads: Sequence[Reads]) -> set[str]:
+    """The ids of the conversations of these pairs, and of those with these ids of CXone's."""
+    pairs = sorted({read.pair for read in reads if read.pair})
+    columns = {name: [pair[n] for pair in pairs] for n, name in enumerate(_PAIRS)}
+    rows = _all(driver, sql.HOLDERS_OF_PAIRS, columns)
+    remote = sorted({read.conversation_id for read in reads if read.conversation_id})
+    rows = [*rows, *_all(driver, sql.HOLDERS, {"conversation_ids": remote})]
+    return {identity for (identity,) in rows}
+
+
+def _keys(driver: Driver, wanted: set[str]) -> dict[str, Remembered | None]:
+    found = {
+        key: Remembered(*columns)
+        for key, *columns in _all(driver, sql.ALL_KNOWN, {"keys": sorted(wanted)})
+    }
+    return {key: found.get(key) for key in wanted}
+
+
+def _messages(driver: Driver, posts: Iterable[Post]) -> Sequence[tuple[Any, ...]]:
+    places = sorted({(post.conversation, post.message) for post in posts})
+    values = {"conversations": [place[0] for place in places], "seqs": [p[1] for p in places]}
+    return _all(driver, sql.MESSAGES, values)
+
+
+def _all(driver: Driver, statement: Statement, values: Row) -> Sequence[tuple[Any, ...]]:
+    """Nothing is asked for: then nothing is asked."""
+    return driver.all(statement, values) if any(values.values()) else ()
+
+
+def _pair(pair: tuple[str, str, str]) -> Row:
+    return dict(zip(("customer", "business", "isolation"), pair, strict=True))
