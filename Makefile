@@ -15,7 +15,7 @@ MADE := $(VENV)/.made
 DEMO := $(VENV)/.demo
 DEV := $(VENV)/.dev
 
-.PHONY: help demo test lint types imports check diagrams lock clean
+.PHONY: help demo test load lint types imports check diagrams lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -25,6 +25,9 @@ demo: $(DEMO) ## the whole journey against the built-in simulator, without a net
 
 test: $(DEV) ## run all tests, on SQLite and on a Postgres that they start themselves
 	$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist worksteal
+
+load: $(DEV) ## figures of the service under load, beside a bare endpoint; LOAD=full takes longer
+	@PYTHONPATH=.:tests LOAD=$(LOAD) $(BIN)/python -m load.run
 
 lint: $(DEV) ## style and likely mistakes
 	$(BIN)/ruff check .

@@ -1,0 +1,1 @@
+"""Figures of the service under load: ``make load`` prints them. No test: nothing is asserted."""
