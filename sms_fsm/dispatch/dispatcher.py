@@ -138,6 +138,23 @@ class Dispatcher:
     # One effect
 
     def _carry_out(self, effect: Effect, ends: float) -> None:
+        try:
+            self._call_and_record(effect, ends)
+        except StoreUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - a host's guard or a lost graph must not stop the others
+            _log.exception("effect.unrecordable", effect=effect.id, effect_name=effect.name)
+            self._store.write(partial(self._postpone, effect=effect, reason=type(error).__name__))
+
+    def _postpone(self, uow: UnitOfWork, *, effect: Effect, reason: str) -> None:
+        """What it led to could not be recorded: whether it called is unknown from now on."""
+        if uow.lock(effect.conversation) is None or not uow.take_back(effect):
+            return
+        now = self._around.clock()
+        due_at = now + timedelta(seconds=self._settings.backoff_max_seconds)
+        uow.defer(effect, due_at=due_at, reason=reason, failed=True, unknown_since=now)
+
+    def _call_and_record(self, effect: Effect, ends: float) -> None:
         effect = self._suspected(effect)
         attempt = self._attempt(effect, ends)
         outcome = self._perform(attempt)
@@ -243,9 +260,16 @@ class Dispatcher:
         if at_once <= 0:
             return 0
         due = self._store.due_timers(now, limit=at_once)
-        return sum(
-            self._store.write(partial(self._fire, identity=identity, now=now)) for identity in due
-        )
+        return sum(self._fire_one(identity, now) for identity in due)
+
+    def _fire_one(self, identity: str, now: datetime) -> int:
+        try:
+            return self._store.write(partial(self._fire, identity=identity, now=now))
+        except StoreUnavailable:
+            raise
+        except Exception:  # noqa: BLE001 - a host's guard or a lost graph must not stop the others
+            _log.exception("timer.unrecordable", conversation=identity)
+            return 0
 
     def _fire(self, uow: UnitOfWork, *, identity: str, now: datetime) -> int:
         conversation = uow.lock(identity)
