@@ -342,7 +342,10 @@ class UnitOfWork:
         if planned.lane is Lane.BESIDE:
             return EffectState.PENDING, None
         position = step.after.seq * _POSITIONS_AN_EVENT + number
-        if planned.lane is Lane.FRONT:
+        # A conversation's first effect passes nothing, so its row need not be there yet: new rows
+        # go out at the end, in one order for all.
+        first = step.before.seq == 0 and held.lane_head is None
+        if planned.lane is Lane.FRONT and not first:
             self._flush()
             position = self._front(step.after.id, position)
             self._make_way(held)
