@@ -15,7 +15,7 @@ from rich.text import Text
 from sms_fsm.cli.failures import CommandError
 from sms_fsm.cli.files import write_file
 from sms_fsm.cli.options import DatabaseUrl, Format, GraphArgument, OutputFormat
-from sms_fsm.cli.overlays import conversation_overlay, log_overlay
+from sms_fsm.cli.overlays import change_overlay, conversation_overlay, log_overlay
 from sms_fsm.cli.stores import reading
 from sms_fsm.cli.terminal import json_document, note, printable, stdout
 from sms_fsm.config import Settings
@@ -79,16 +79,20 @@ def diagram(
             "state held.",
         ),
     ] = None,
+    old: Annotated[
+        Path | None,
+        typer.Option("--diff", metavar="OLD", help="Paint what changed since this graph."),
+    ] = None,
     database_url: DatabaseUrl = None,
 ) -> None:
-    """Draw a state graph: plain, with one conversation's path, or with the heat of a log.
+    """Draw a state graph: plain, or with a conversation's path, a log's heat or what changed.
 
     svg and png need the extra `pictures`. A conversation is drawn on the graph version
     that it runs on, unless a graph is given.
     """
-    if conversation and log:
-        raise CommandError("--conversation and --log: choose one of them")
-    drawn, overlay = _subject(graph, conversation, log, database_url)
+    if sum(map(bool, (conversation, log, old))) > 1:
+        raise CommandError("--conversation, --log and --diff: choose one of them")
+    drawn, overlay = _subject(graph, database_url, conversation=conversation, log=log, old=old)
     picture = render(drawn, _format(format_, output), overlay=overlay)
     _deliver(picture, output)
 
@@ -138,12 +142,19 @@ def _praise(graph: StateGraph) -> str:
 
 
 def _subject(
-    path: Path | None, conversation: str | None, log: Path | None, database_url: str | None
+    path: Path | None,
+    database_url: str | None,
+    *,
+    conversation: str | None,
+    log: Path | None,
+    old: Path | None,
 ) -> tuple[StateGraph, Overlay | None]:
     if conversation:
         with reading(database_url) as queries:
             return conversation_overlay(queries, conversation, loaded(path) if path else None)
     graph = loaded(path)
+    if old:
+        return graph, change_overlay(graph, old)
     return graph, log_overlay(graph, log) if log else None
 
 

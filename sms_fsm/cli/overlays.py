@@ -1,4 +1,4 @@
-"""What ``diagram`` lays over a graph: one conversation's path, or the heat of a log."""
+"""What ``diagram`` lays over a graph: a conversation's path, a log's heat, what changed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sms_fsm.cli.files import read
-from sms_fsm.diagram import Dwell, Overlay, heat_overlay, path_overlay
+from sms_fsm.diagram import Dwell, Overlay, diff_overlay, heat_overlay, path_overlay
 from sms_fsm.errors import LogError, UnknownConversation
-from sms_fsm.graph import StateGraph, load_graph_text
+from sms_fsm.graph import StateGraph, diff, load_graph_file, load_graph_text
 from sms_fsm.registry import Registry
 from sms_fsm.replay import Entry, LogProblem, bounded_lines, read_log
 from sms_fsm.store import Queries
@@ -40,6 +40,16 @@ def _stored(queries: Queries, behaviour_hash: str) -> StateGraph:
         if known == behaviour_hash
     )
     return load_graph_text(document, Registry().names, f"<stored version {version}>")
+
+
+def change_overlay(graph: StateGraph, old: Path) -> Overlay:
+    """What is decided differently since an older graph.
+
+    Raises:
+        GraphError: everything that is wrong with it.
+    """
+    before = load_graph_file(old, Registry().names)
+    return diff_overlay(diff(before, graph), before, graph)
 
 
 def log_overlay(graph: StateGraph, log: Path) -> Overlay:

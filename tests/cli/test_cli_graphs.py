@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from versions import SENDING, written
 
 from sms_fsm.graph import default_graph_text
 
@@ -157,6 +158,45 @@ def test_a_difference_says_how_many_conversations_it_touches(
     assert change["item"]["name"] == "IdleElapsed"
     assert (change["before"], change["after"]) == ("3d", "2d")
     assert change["conversations"] == 1  # the timer does not run in `new`
+
+
+def test_a_state_that_came_is_one_line_and_its_rules_a_number(
+    run: Run, packaged: Path, tmp_path: Path
+) -> None:
+    sending = written(tmp_path, SENDING)
+
+    told = run("diff", packaged, sending)
+    listed = json.loads(run("diff", packaged, sending, "--format", "json").out)
+
+    rules = [change for change in listed if change["item"]["source"] == "sending"]
+    assert f"{len(rules)} rules" in told.out
+    assert told.out.count("sending") == 2  # the state, and the timer that runs in it
+    assert "conversations on version 1 can migrate to version 2" in told.err
+
+
+def test_a_difference_says_why_nobody_could_migrate(
+    run: Run, packaged: Path, candidate: Path
+) -> None:
+    ran = run("diff", packaged, candidate)
+
+    assert "G401 there is no migration from version 1" in ran.err
+
+
+def test_what_changed_is_painted(run: Run, packaged: Path, tmp_path: Path) -> None:
+    sending = written(tmp_path, SENDING)
+
+    ran = run("diagram", sending, "--diff", packaged)
+
+    assert ran.code == 0
+    assert "Version 1 to 2" in ran.out
+    assert "Version 1 to 2" not in run("diagram", sending).out
+
+
+def test_one_thing_at_a_time_is_painted(run: Run, packaged: Path) -> None:
+    ran = run("diagram", "--diff", packaged, "--log", "log.jsonl")
+
+    assert ran.code == 1
+    assert "choose one of them" in ran.err
 
 
 def test_without_a_store_a_difference_counts_nobody(
