@@ -1,4 +1,4 @@
-"""CONTRACT §5.5 to 5.7: delivery is what carriers say, failures are sent again, callbacks repeat."""
+"""CONTRACT §5.5 to 5.7: delivery is what carriers say, failures go again, callbacks repeat."""
 
 from __future__ import annotations
 

@@ -12,7 +12,9 @@ from sms_fsm import FailedMessage, OptedOut
 CONFIRMED = "You are unsubscribed"
 
 
-@pytest.mark.parametrize("word", ["STOP", "stop.", " Stop! ", "\uff33\uff34\uff2f\uff30", "opt-out", "Arrêt"])
+@pytest.mark.parametrize(
+    "word", ["STOP", "stop.", " Stop! ", "\uff33\uff34\uff2f\uff30", "opt-out", "Arrêt"]
+)
 def test_a_stop_word_gets_one_confirmation_and_refuses_later_texts(world: World, word: str) -> None:
     identity = world.opened()
     world.text(word)
