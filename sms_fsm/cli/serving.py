@@ -98,11 +98,13 @@ def _served(
     """
     try:
         from sms_fsm.web import create_app  # noqa: PLC0415 - an extra, and a second to import
+        from sms_fsm.web.page.pictures import warm_up  # noqa: PLC0415
         from sms_fsm.web.server import listening  # noqa: PLC0415
     except ModuleNotFoundError as error:
         hint = "pip install 'sms-fsm[web]'"
         raise CommandError(f"{error.name} is not installed: {hint}") from None
     app = create_app(engine, settings, insecure=insecure, worker=worker)
+    threading.Thread(target=warm_up, args=(engine.graph,), daemon=True).start()
     try:
         with listening(app, host, port, stop) as url:
             try:

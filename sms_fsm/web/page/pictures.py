@@ -41,6 +41,11 @@ def graph_picture(graph: StateGraph) -> Picture:
     return _drawn(graph, None, ())
 
 
+def warm_up(graph: StateGraph) -> None:
+    """Draw it once: the first drawing of a process takes seconds, the others milliseconds."""
+    graph_picture(graph)
+
+
 def _drawn(graph: StateGraph, overlay: Overlay | None, moves: tuple[LoggedEvent, ...]) -> Picture:
     view = _terse(view_of(graph, overlay))
     try:
