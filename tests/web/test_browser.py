@@ -142,10 +142,10 @@ def test_a_script_in_a_text_is_shown_and_not_run(page: Page, world: World) -> No
 def test_a_lost_connection_is_shown(page: Page, world: World) -> None:
     page.goto(f"/c/{world.opened()}")
     page.route("**/live/*", lambda route: route.fulfill(status=204))
-    page.wait_for_function("!document.body.classList.contains('stale')")
+    page.locator("body:not(.stale)").wait_for()
     page.unroute("**/live/*")
     page.evaluate("() => { window.fetch = () => Promise.reject(new Error('away')) }")
-    page.wait_for_function("document.body.classList.contains('stale')")
+    page.locator("body.stale").wait_for()
 
 
 @pytest.mark.parametrize("width", [320, 375, 768])
