@@ -124,9 +124,8 @@ class Carrier:
         draw = random.Random(f"{self.seed}/{message.client_reference or message.id}")  # noqa: S311 - a simulation
         words = plan.words(draw)
         planned = tuple(Callback(w, _copies(plan, draw)) for w in words)
-        return replace(
-            delivery, planned=planned, reordered=plan.reordered, before_answer=plan.before_answer
-        )
+        early = plan.before_answer or delivery.before_answer
+        return replace(delivery, planned=planned, reordered=plan.reordered, before_answer=early)
 
     def _plan_of(self, message: Message) -> CarrierPlan:
         fitting = (script for script in self._scripts if script.fits(message.text, self.posted))

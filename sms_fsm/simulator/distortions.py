@@ -156,6 +156,11 @@ def _expires_in(answer: Answer, scene: Scene) -> Answer:
     return replace(answer, body=bare if value is None else {**bare, "expires_in": value})
 
 
+def _early(answer: Answer, _: Scene) -> Answer:
+    deliveries = tuple(replace(d, before_answer=True) for d in answer.changes.deliveries)
+    return replace(answer, changes=replace(answer.changes, deliveries=deliveries))
+
+
 def _no_refresh_token(answer: Answer, _: Scene) -> Answer:
     return replace(answer, body=_omit(answer.body, "refresh_token"))
 
@@ -180,4 +185,5 @@ _DISTORTIONS: dict[str, Callable[[Answer, Scene], Answer]] = {
     "clear_routing": _clear_routing,
     "expires_in": _expires_in,
     "no_refresh_token": _no_refresh_token,
+    "early": _early,
 }

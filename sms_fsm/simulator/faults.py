@@ -38,6 +38,7 @@ DISTORTIONS = {
     "clear_routing": "200, but the routing is cleared (updateConversation, updateRouting)",
     "expires_in": "the token's expires_in is odd",
     "no_refresh_token": "the token comes without a refresh token",
+    "early": "the carriers' words come before the answer (postMessage)",
 }
 """How the answer, or what is stored, is not what it should be."""
 MANNERS = {
@@ -52,6 +53,7 @@ MANNERS = {
 """What happens on its way to an answer that is right."""
 WEBHOOK_KINDS = {
     "drop": "it never comes",
+    "hold": "it comes later than those after it",
     "repeat": "it comes several times",
     "array": "it comes twice in one array",
     "abort": "the sender hangs up before the answer, and sends it again",
@@ -62,6 +64,8 @@ WEBHOOK_KINDS = {
     "garble": "one that is no UTF-8 comes before it",
     "deepen": "very many nested brackets come before it",
     "mistype": "one with fields of a wrong type comes before it",
+    "stray": "one about a message that nobody knows comes before it",
+    "contradict": "one that says failed comes before it, if it says delivered",
 }
 """What can happen to a webhook."""
 _UNAPPLIED = ("status", "redirect")
@@ -84,7 +88,7 @@ class Fault:
         status: of ``status`` (503) and ``late`` (504); ``code`` and ``retry_after`` go with it.
         location: of ``redirect``. value: of ``expires_in``; None leaves it out.
         seconds: ``hang``: how long (default: until a side hangs up); ``slow``: pause between bytes;
-            ``lag``: how far the list is behind, by the simulator's clock.
+            ``lag``: how far the list is behind, by the simulator's clock; ``hold``: how long (1).
         late_seconds: the call is applied only so much later, by the simulator's clock or, with
             ``real``, the real one. ``late`` without it: drawn between 0 and the settle time.
         size: ``huge``, ``gzip_bomb``, ``inflate``: bytes; ``page``: items; ``repeat``: copies.
@@ -148,13 +152,17 @@ class _Armed:
     seen: int = 0
     struck: int = 0
 
+    @property
+    def spent(self) -> bool:
+        """Whether it has struck as often as asked."""
+        fault = self.fault
+        limit = 1 if fault.times is None and fault.probability is None else fault.times
+        return limit is not None and self.struck >= limit
+
     def strikes(self, draw: random.Random) -> bool:
         """Whether it strikes the call that was just seen."""
         fault = self.fault
-        limit = 1 if fault.times is None and fault.probability is None else fault.times
-        if limit is not None and self.struck >= limit:
-            return False
-        if self.seen < (fault.nth or 1):
+        if self.spent or self.seen < (fault.nth or 1):
             return False
         return fault.probability is None or draw.random() < fault.probability
 
@@ -187,6 +195,8 @@ class FaultPlan:
             if striking is None:
                 return None
             striking.struck += 1
+            if striking.spent:
+                self._armed.remove(striking)
             return striking.fault
 
 

@@ -1,5 +1,5 @@
 """Brings the carriers' words: into the delivery records, and out as webhooks. On demand, or by
-itself from a background thread.
+itself from background threads.
 """
 
 from __future__ import annotations
@@ -15,17 +15,18 @@ from sms_fsm.simulator.records import Changes, Delivery, wire_time
 from sms_fsm.simulator.webhooks import Sender
 
 _ROUND_SECONDS = 0.02
+_ROUTES = 4
 
 
 @dataclass(slots=True)
 class Postman:
-    """Delivers what is pending; the background thread is there between ``start`` and ``stop``."""
+    """Delivers what is pending; background threads are there between ``start`` and ``stop``."""
 
     platform: Platform
     sender: Sender
     draw: random.Random
     _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def deliver(self, limit: int | None = None, threads: int = 1) -> int:
         """Makes up to ``limit`` pending words known and sends every webhook that waits.
@@ -52,21 +53,31 @@ class Postman:
     def start(self) -> None:
         """Delivers shortly after each post from now on."""
         self._stop.clear()
-        self._thread = threading.Thread(target=self._deliver_until_stopped, daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._deliver_until_stopped, args=(route,), daemon=True)
+            for route in range(_ROUTES)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def stop(self) -> None:
-        """Ends the background thread, if there is one."""
+        """Ends the background threads, if there are any."""
         self._stop.set()
-        if self._thread:
-            self._thread.join()
-            self._thread = None
+        for thread in self._threads:
+            thread.join()
+        self._threads = []
 
-    def _deliver_until_stopped(self) -> None:
+    def _deliver_until_stopped(self, route: int) -> None:
+        """Each message's words go one route, so that a slow receiver holds up few others."""
         while not self._stop.wait(_ROUND_SECONDS):
             with self.platform.lock:
                 self._make_known(list(self.platform.awaiting_carrier), None)
-            self.sender.send(self.sender.waiting(due=True))
+            due = self.sender.waiting(due=True)
+            self.sender.send([one for one in due if self._route_of(one) == route])
+
+    def _route_of(self, webhook_id: str) -> int:
+        data = self.platform.webhooks[webhook_id].envelope["data"]
+        return sum(str(data.get("message_id")).encode()) % _ROUTES
 
     def _make_known(self, message_ids: Iterable[str], limit: int | None) -> tuple[int, bool]:
         """Takes words out of the plans; gives how many, and whether their order is to be lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from sms_fsm.simulator import acts, oracle
 from sms_fsm.simulator.admin import Administration
@@ -118,6 +120,19 @@ class Simulator:
             yield self.start(port, host)
         finally:
             self.stop()
+
+    def refuse(self, seconds: float, label: str = "refuse") -> None:
+        """Hangs up on everybody and takes no connection for so long; counted under ``label``.
+
+        Raises:
+            RuntimeError: it does not serve.
+        """
+        parts = urlsplit(self.url)
+        entry = Entry(self._platform.now(), "connect", fault=label)
+        self.stop()
+        self._platform.commit(entry)
+        time.sleep(seconds)
+        self.start(parts.port or 0, parts.hostname or "")
 
     def send_webhooks_to(self, target: Callback | str | None) -> None:
         """Webhooks go to this function or URL from now on; None: there are none."""
@@ -290,6 +305,11 @@ class Simulator:
         """All conversations as the wire shows them, oldest first; vanished ones too."""
         self._desk.settle()
         return [conversation.wire for conversation in self._platform.conversations.values()]
+
+    def conversations_of(self, address: str) -> list[str]:
+        """Ids of the conversations with a participant of this address, oldest first."""
+        with self._platform.lock:
+            return [conversation.id for conversation in self._platform.conversations_of(address)]
 
     def messages(self, conversation_id: str) -> list[Json]:
         """Messages of a conversation as the wire shows them, oldest first."""

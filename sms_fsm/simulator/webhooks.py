@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Protocol
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import standardwebhooks
 
@@ -26,6 +27,7 @@ _MAX_ATTEMPTS = 12
 _LONGEST_WAIT_SECONDS = 30.0
 _ANSWER_WITHIN_SECONDS = 2.0
 _OUTDATED = timedelta(minutes=10)
+_HELD_SECONDS = 1.0
 _INFLATED = 1_000_000
 _DEEP = 20_000
 
@@ -185,6 +187,11 @@ class Sender:
         if fault and fault.kind == "drop":
             self._record(replace(webhook, sending=Sending.LOST), None, fault)
             return
+        if fault and fault.kind == "hold":
+            wait = _HELD_SECONDS if fault.seconds is None else fault.seconds
+            self._not_before[webhook.id] = time.monotonic() + wait
+            self._record(webhook, None, fault)
+            return
         if fault:
             self._misbehave(receiver, webhook, body, fault)
         if fault and fault.kind == "array":
@@ -247,10 +254,21 @@ def _mistyped(body: bytes, _: Fault) -> bytes:
     return json.dumps(envelope | {"data": {name: [1] for name in envelope["data"]}}).encode()
 
 
+def _stray(_: bytes, __: Fault) -> bytes:
+    ids = {name: f"stray-{uuid4().hex}" for name in ("message_id", "conversation_id")}
+    return json.dumps({"type": "delivery.status", "data": {**ids, "status": "sent"}}).encode()
+
+
+def _contradicted(body: bytes, _: Fault) -> bytes:
+    return body.replace(b'"status": "delivered"', b'"status": "failed"')
+
+
 _SPOILERS: dict[str, Callable[[bytes, Fault], bytes]] = {
     "cut": lambda body, _: body[: len(body) // 2],
     "inflate": _inflated,
     "garble": lambda body, _: body.replace(b'"type"', b'"\xff\xfe"'),
     "deepen": lambda *_: b"[" * _DEEP + b"]" * _DEEP,
     "mistype": _mistyped,
+    "stray": _stray,
+    "contradict": _contradicted,
 }
