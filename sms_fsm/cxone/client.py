@@ -52,19 +52,22 @@ class CXoneClient:
             query={"channel_type": "sms", "participant_address": customer, "status": status},
         )
         return self._answer(
-            call, lambda body: payloads.conversations_of(customer, body), timeout_seconds
+            call,
+            lambda body: payloads.conversations_of(customer, body),
+            Deadline.after(timeout_seconds),
         )
 
     def get_conversation(
         self, conversation_id: str, *, timeout_seconds: float
     ) -> RemoteConversation:
         call = Call("getConversation", "GET", ("conversations", conversation_id))
-        return self._answer(call, payloads.conversation, timeout_seconds)
+        return self._answer(call, payloads.conversation, Deadline.after(timeout_seconds))
 
     def create_conversation(
         self, new: NewConversation, *, timeout_seconds: float
     ) -> RemoteConversation:
         """Every call creates one more: a lost answer is ambiguous."""
+        deadline = Deadline.after(timeout_seconds)
         call = Call(
             "createConversation",
             "POST",
@@ -72,7 +75,7 @@ class CXoneClient:
             json=payloads.conversation_request(new),
             creates=True,
         )
-        return self._answer(call, payloads.conversation, timeout_seconds)
+        return self._answer(call, payloads.conversation, deadline)
 
     def reactivate(
         self, conversation_id: str, routing: Routing, *, timeout_seconds: float
@@ -84,7 +87,7 @@ class CXoneClient:
             ("conversations", conversation_id),
             json=payloads.reactivation_request(routing),
         )
-        return self._answer(call, payloads.conversation, timeout_seconds)
+        return self._answer(call, payloads.conversation, Deadline.after(timeout_seconds))
 
     def update_routing(
         self, conversation_id: str, routing: Routing, *, timeout_seconds: float
@@ -96,12 +99,13 @@ class CXoneClient:
             ("conversations", conversation_id, "routing"),
             json=payloads.routing_request(routing),
         )
-        return self._answer(call, payloads.conversation, timeout_seconds)
+        return self._answer(call, payloads.conversation, Deadline.after(timeout_seconds))
 
     def post_message(
         self, conversation_id: str, new: NewMessage, *, timeout_seconds: float
     ) -> RemoteMessage:
         """Every call posts one more: a lost answer is ambiguous."""
+        deadline = Deadline.after(timeout_seconds)
         call = Call(
             "postMessage",
             "POST",
@@ -109,14 +113,14 @@ class CXoneClient:
             json=payloads.message_request(new),
             creates=True,
         )
-        return self._answer(call, payloads.message, timeout_seconds)
+        return self._answer(call, payloads.message, deadline)
 
     def list_messages(
         self, conversation_id: str, *, timeout_seconds: float
     ) -> tuple[RemoteMessage, ...]:
         """Oldest first. Never used to judge delivery."""
         call = Call("listMessages", "GET", ("conversations", conversation_id, "messages"))
-        return self._answer(call, payloads.messages, timeout_seconds)
+        return self._answer(call, payloads.messages, Deadline.after(timeout_seconds))
 
     def delivery_statuses(
         self, conversation_id: str, *, timeout_seconds: float
@@ -128,7 +132,7 @@ class CXoneClient:
             ("delivery-status",),
             query={"conversation_id": conversation_id, "direction": "outbound"},
         )
-        return self._answer(call, payloads.statuses, timeout_seconds)
+        return self._answer(call, payloads.statuses, Deadline.after(timeout_seconds))
 
     def scopes_missing(self, *, timeout_seconds: float = 10) -> tuple[str, ...]:
         """The scopes asked for that the token endpoint did not grant, in their order."""
@@ -138,8 +142,8 @@ class CXoneClient:
         """Close idle connections. The client can still be used."""
         self._transport.close()
 
-    def _answer(self, call: Call, read: Callable[[bytes], _T], timeout_seconds: float) -> _T:
-        answer = self._sent(call, Deadline.after(timeout_seconds))
+    def _answer(self, call: Call, read: Callable[[bytes], _T], deadline: Deadline) -> _T:
+        answer = self._sent(call, deadline)
         if answer.kind != Kind.SUCCESS:
             raise refusal(call, answer, self._clock())
         return translated(call, lambda: read(answer.body), answer.status)

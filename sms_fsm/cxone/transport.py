@@ -8,12 +8,11 @@ from threading import local
 from time import monotonic
 
 import requests
-from urllib3 import Timeout
 
 from sms_fsm.cxone.calls import Answer, Call
 from sms_fsm.cxone.deadline import Deadline
 from sms_fsm.cxone.failures import TooLarge, out_of_time, translated
-from sms_fsm.cxone.wire import PunctualAdapter
+from sms_fsm.cxone.wire import PunctualAdapter, Until
 from sms_fsm.failpoints import reach
 from sms_fsm.logs import get_logger
 from sms_fsm.ports import StoredToken
@@ -74,7 +73,7 @@ class Transport:
             self._prepared(call, token),
             stream=True,
             allow_redirects=False,
-            timeout=Timeout(total=deadline.wait),  # type: ignore[arg-type]  # handed on to urllib3 as it is
+            timeout=Until(deadline),  # type: ignore[arg-type]  # handed on to urllib3 as it is
         ) as response:
             reach("call.answered", call.operation)
             return Answer(

@@ -18,6 +18,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
+from urllib3.util.timeout import Timeout
 
 from sms_fsm.cxone.deadline import Deadline
 
@@ -27,6 +28,32 @@ if TYPE_CHECKING:
     _Base = HTTPConnection
 else:
     _Base = object
+
+
+class Until(Timeout):
+    """A time-out that ends at a point in time, however long it takes to get to the socket."""
+
+    def __init__(self, deadline: Deadline) -> None:
+        super().__init__(total=deadline.wait)
+        self._deadline = deadline
+
+    def clone(self) -> Until:
+        return Until(self._deadline)
+
+    @property
+    def connect_timeout(self) -> float:
+        """Asked for right before the connection is used.
+
+        Raises:
+            TimeoutError: there is no time left.
+        """
+        if not self._deadline.rest:
+            raise TimeoutError("the time was up before anything was written")
+        return self._deadline.wait
+
+    @property
+    def read_timeout(self) -> float:
+        return self._deadline.wait
 
 
 class NotConnected(HTTPError):
@@ -144,9 +171,12 @@ class _Punctual(_Base):
         return sock
 
     def send(self, data: Any) -> None:
+        """Writes as long as there is time: a process that was paused must not write afterwards."""
         for start in range(0, len(data), _TLS_RECORD_BYTES):
             if self.sock is not None:
                 self.sock.settimeout(self.timeout)
+            if not self._deadline.rest:
+                raise TimeoutError("the time was up before all was written")
             super().send(data[start : start + _TLS_RECORD_BYTES])
 
 
@@ -169,7 +199,7 @@ class _TlsPool(HTTPSConnectionPool):
 class PunctualAdapter(HTTPAdapter):
     """Keeps connections alive, repeats nothing, and keeps a total time-out.
 
-    The time-out is given as `urllib3.Timeout` with ``total``. Threads may share an adapter.
+    The time-out is given as `Until`. Threads may share an adapter.
     """
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:

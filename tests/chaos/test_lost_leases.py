@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from world import World
 
+from sms_fsm.cxone.transport import Transport
 from sms_fsm.simulator import Fault
 
 from .crashing import crash_at
@@ -84,3 +87,23 @@ def test_a_lost_post_is_looked_up_before_its_conversation_can_be_replaced(
              for m in world.simulator.messages(c["conversationId"])]  # fmt: skip
     assert texts == ["hi", "Hello!", "anybody there?"]
     assert world.simulator.judge().ok
+
+
+@pytest.mark.parametrize("prepared", ["_prepared", "_session"])
+def test_a_worker_paused_on_its_way_to_the_socket_posts_nothing_after_its_lease(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch, prepared: str
+) -> None:
+    world, identity = _world_with_reply(make_world)
+    real = getattr(Transport, prepared)
+
+    def pause(*given: Any) -> Any:
+        found = real(*given)
+        monkeypatch.undo()
+        _outlive_the_lease()
+        return found
+
+    monkeypatch.setattr(Transport, prepared, pause)
+    world.engine.drain()
+    assert world.posted(identity) == ["hi"]
+    _finish(world)
+    assert world.posted(identity) == ["hi", "Hello!"]
