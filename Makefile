@@ -15,7 +15,7 @@ MADE := $(VENV)/.made
 DEMO := $(VENV)/.demo
 DEV := $(VENV)/.dev
 
-.PHONY: help demo test load lint types imports check diagrams lock clean
+.PHONY: help demo test chaos load lint types imports check diagrams lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -28,6 +28,10 @@ test: $(DEV) ## run all tests, on SQLite and on a Postgres that they start thems
 
 load: $(DEV) ## figures of the service under load, beside a bare endpoint; LOAD=full takes longer
 	@PYTHONPATH=.:tests LOAD=$(LOAD) $(BIN)/python -m load.run
+
+chaos: $(DEV) ## crash everything for long, with a report; smaller: CHAOS="--conversations 500 --kills 50"
+	PYTHONPATH=.:tests $(BIN)/python -m chaos $(CHAOS)
+	SMS_FSM_CHAOS=full $(BIN)/python -m pytest tests/chaos
 
 lint: $(DEV) ## style and likely mistakes
 	$(BIN)/ruff check .

@@ -40,7 +40,7 @@ class PostgresServer:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
+        self.url = url
 
     @classmethod
     @contextmanager
@@ -64,12 +64,12 @@ class PostgresServer:
         template = "template0" if like is None else urlsplit(like).path.removeprefix("/")
         self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
         try:
-            yield urlsplit(self._url)._replace(path=f"/{name}").geturl()
+            yield urlsplit(self.url)._replace(path=f"/{name}").geturl()
         finally:
             self._run("DROP DATABASE {} WITH (FORCE)", name)
 
     def _run(self, statement: str, *names: str) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
+        with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(SQL(statement).format(*map(Identifier, names)))
 
 
@@ -78,7 +78,7 @@ def own_server(binaries: Path | None = None) -> Iterator[str]:
     """The URL of a new server's superuser; the server runs on these binaries, or on those found."""
     folder = Path(tempfile.mkdtemp(prefix="sms-fsm-pg-", dir=_room()))
     try:
-        account = _account()
+        account = server_account()
         programs = binaries or _installed() or _packaged(folder)
         if account:
             for path in (folder, *folder.rglob("*")):
@@ -140,7 +140,7 @@ def _call(program: Path, *arguments: str, folder: Path, account: Mapping[str, An
         raise RuntimeError(f"{program.name} failed\n" + "\n".join(told))
 
 
-def _account() -> dict[str, Any]:
+def server_account() -> dict[str, Any]:
     """Postgres refuses to run as root: then it is nobody's, without any of root's groups."""
     if os.geteuid() != 0:
         return {}
@@ -185,7 +185,7 @@ def _usable(folder: Path) -> bool:
 def _answers(program: Path) -> bool:
     try:
         asked = subprocess.run(
-            [program, "--version"], check=False, capture_output=True, cwd="/", **_account()
+            [program, "--version"], check=False, capture_output=True, cwd="/", **server_account()
         )
     except OSError:
         return False

@@ -32,6 +32,7 @@ LINES = {
     "findConversations": ("GET", "/conversations"),
     "createConversation": ("POST", "/conversations"),
     "postMessage": ("POST", "/conversations/{}/messages"),
+    "getConversation": ("GET", "/conversations/{}"),
     "listMessages": ("GET", "/conversations/{}/messages"),
     "updateConversation": ("PUT", "/conversations/{}"),
     "updateRouting": ("PUT", "/conversations/{}/routing"),

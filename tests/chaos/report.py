@@ -1,0 +1,98 @@
+"""What a run was and what it found, for people (Markdown) and for machines (JSON)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .fault_matrix import MATRIX, wanted
+from .plan import Plan
+
+_DRAIN_SECONDS = 60.0
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One run.
+
+    ``drained_seconds`` counts from the last crash until nothing was left to do; None: too long.
+    ``findings`` holds what each check found; all empty is what the engine is held to.
+    """
+
+    store: str
+    plan: Plan
+    seconds: float
+    drained_seconds: float | None
+    conversations: int
+    texts: int
+    calls: Mapping[str, int]
+    struck: Mapping[str, int]
+    deaths: Mapping[str, int]
+    restarts: int
+    database_crashes: int
+    improper_ends: int
+    dead_letters: int
+    findings: Mapping[str, tuple[str, ...]]
+
+    @property
+    def problems(self) -> dict[str, tuple[str, ...]]:
+        """The checks that found something, each with the first of it."""
+        found = {name: some[:_SHOWN] for name, some in self.findings.items() if some}
+        if self.drained_seconds is None or self.drained_seconds > _DRAIN_SECONDS:
+            found["not drained in time"] = (str(self.drained_seconds),)
+        if self.improper_ends:
+            found["ended improperly after SIGTERM"] = (str(self.improper_ends),)
+        return found
+
+    @property
+    def uncovered(self) -> dict[str, int]:
+        """Rows of the fault matrix that struck less often than the plan wants."""
+        floors = wanted(self.plan.usual, self.plan.ambiguous)
+        return {n: self.struck.get(n, 0) for n, f in floors.items() if self.struck.get(n, 0) < f}
+
+    @property
+    def _summary(self) -> str:
+        return (
+            f"{self.conversations} conversations, {self.texts} texts in CXone, "
+            f"{sum(self.calls.values())} calls in {self.seconds} s; "
+            f"{sum(self.deaths.values())} processes killed at work; "
+            f"drained {self.drained_seconds} s after the last crash; "
+            f"{self.dead_letters} dead letters."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        data = asdict(self)
+        return data | {"problems": self.problems, "uncovered": self.uncovered}
+
+    def as_markdown(self) -> str:
+        lines = [
+            f"## {self.store}, seed {self.plan.seed}",
+            "",
+            self._summary,
+            "",
+            "| check | found |",
+            "| --- | ---: |",
+            *(f"| {name} | {len(found)} |" for name, found in self.findings.items()),
+            "",
+            "| killed | times |",
+            "| --- | ---: |",
+            *_rows(self.deaths),
+            f"| workers restarted by SIGTERM | {self.restarts} |",
+            f"| Postgres killed | {self.database_crashes} |",
+            "",
+            "| fault | | struck |",
+            "| --- | --- | ---: |",
+            *(f"| {n} | {row.title} | {self.struck.get(n, 0)} |" for n, row in MATRIX.items()),
+            "",
+        ]
+        if self.problems:
+            lines += ["```json", json.dumps(self.problems, indent=1), "```", ""]
+        return "\n".join(lines)
+
+
+def _rows(counts: Mapping[str, int]) -> list[str]:
+    return [f"| {name} | {count} |" for name, count in Counter(counts).most_common()]
