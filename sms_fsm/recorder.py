@@ -132,7 +132,9 @@ class Recorder:
         verdict = _verdict(data)
         if self._seen(uow, data, attempt):
             if not _revises(message.parts[post.part].retry_at is not None, verdict, data, attempt):
-                uow.count(conversation.carrier_profile, "duplicate", conversation.id)
+                # A poll that hears a known word again says nothing about the carrier's callbacks.
+                if source != "poll":
+                    uow.count(conversation.carrier_profile, "duplicate", conversation.id)
                 return Receipt(
                     conversation.id,
                     duplicate=True,

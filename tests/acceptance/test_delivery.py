@@ -335,6 +335,17 @@ def test_without_a_look_up_duplicates_count_as_unknown(world: World) -> None:
     assert [(f.profile, f.duplicates) for f in world.engine.carriers()] == [("unknown", 1)]
 
 
+def test_a_poll_that_hears_a_known_word_again_counts_no_duplicate(world: World) -> None:
+    world.simulator.carrier_says("Hello!", [("sent", None)])
+    world.replied(world.opened(), "Hello!")
+    world.simulator.deliver()
+    for _ in range(3):
+        world.clock.forward(hours=1)
+        world.engine.drain()
+    assert world.simulator.count("listDeliveryStatus") == 3
+    assert world.engine.carriers() == []
+
+
 @pytest.mark.parametrize("hours", [23.99, 24.01, 48, 76])
 def test_a_repeat_never_advances_inside_or_outside_the_window(world: World, hours: float) -> None:
     identity = world.opened()
