@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import count
-from pathlib import Path
 
 from world import MovingClock, World
 
@@ -115,34 +114,33 @@ class Traffic:
             self.world.simulator.assign(remote, "agent-1", agent_id="agent-id-9")
 
 
-def record(
-    database_url: str,
-    events: int,
-    *,
-    seed: int = 1,
-    graph: Path | None = None,
-    on: Callable[[int], None] = lambda _: None,
-) -> int:
-    """Let traffic go on until the store holds so many events; gives how many it holds."""
+@contextmanager
+def traffic(database_url: str, *, seed: int = 1) -> Iterator[Traffic]:
+    """A world with faults, and somebody who keeps it busy."""
     clock = MovingClock()
     simulator = Simulator(clock=clock, seed=seed, carrier=CARRIERS)
     for fault in FAULTS:
         simulator.fault(fault)
     with simulator.serve() as url:
-        world = World(
-            database_url, url, simulator, clock, fallback=lambda _: None, graph=graph, workers=16
-        )
-        traffic = Traffic(world, seed)
-        while traffic.events < events:
-            traffic.go_on(newcomers=20, busy=150)
-            on(traffic.events)
+        world = World(database_url, url, simulator, clock, fallback=lambda _: None, workers=16)
+        yield Traffic(world, seed)
         world.close()
-    return traffic.events
+
+
+def record(
+    database_url: str, events: int, *, seed: int = 1, on: Callable[[int], None] = lambda _: None
+) -> int:
+    """Let traffic go on until the store holds so many events; gives how many it holds."""
+    with traffic(database_url, seed=seed) as going:
+        while going.events < events:
+            going.go_on(newcomers=20, busy=150)
+            on(going.events)
+    return going.events
+
+
+def _shown(events: int) -> None:
+    print(f"\r{events:,} events", end="", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    record(
-        sys.argv[1],
-        int(sys.argv[2]),
-        on=lambda n: print(f"\r{n:,} events", end="", file=sys.stderr),
-    )
+    record(sys.argv[1], int(sys.argv[2]), on=_shown)
