@@ -106,11 +106,14 @@ def test_without_the_option_nothing_happens(host: pytest.Pytester) -> None:
 
 def test_logs_run_beside_other_tests_in_several_processes(host: pytest.Pytester) -> None:
     host.makepyfile(test_other="def test_other():\n    assert True\n")
+    host.makeini("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-p", "pytest_sms_fsm", "-p", "xdist", "-n", "2"]
+    # Not those of the pytest that runs this test, which may be a worker itself.
+    inherited = {name: value for name, value in os.environ.items() if "PYTEST" not in name}
     ran = subprocess.run(
         [*command, "--sms-fsm-logs", "logs", "test_other.py"],
         cwd=host.path,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        env=inherited | {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,
