@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import io
+import json
 import threading
 from collections import Counter
+from contextlib import closing
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -27,11 +30,13 @@ from sms_fsm import Engine, GraphError
 from sms_fsm.engine import migrator
 from sms_fsm.failpoints import listening
 from sms_fsm.graph import load_graph_file
+from sms_fsm.log import chained, sealed
 from sms_fsm.registry import Registry
 from sms_fsm.replay import Bucket, verify
 from sms_fsm.store import open_database
 
 TABLET = "+15557654321"
+NAMES = Registry().names
 FALLBACK = """\
   SendFallback:
     title: hand the text to the other channel
@@ -146,6 +151,19 @@ def test_progress_is_told_up_to_the_end(world: World, tmp_path: Path) -> None:
     assert heard == sorted(heard)
 
 
+def test_an_engine_on_the_old_version_goes_on_with_those_that_moved(
+    world: World, tmp_path: Path
+) -> None:
+    identity = world.opened()
+    with closing(open_database(world.settings.database_url)) as database:
+        migrator(database, load_graph_file(written(tmp_path, SENDING), NAMES), Registry()).run()
+
+    assert world.engine.reply(identity, "Hello!", key="k").state == "sending"
+    assert world.engine.reply(identity, "Bye!", key="l").state == "sending"
+    world.engine.drain()
+    assert world.state(identity) == "awaiting_delivery"
+
+
 # Refusals
 
 
@@ -195,13 +213,12 @@ def test_a_way_back_to_a_lower_version_is_refused_with_the_way_that_works(
 def test_a_reused_version_is_told_by_the_plan_too(world: World, tmp_path: Path) -> None:
     world.opened()
     changed = written(tmp_path, FIRST, ("after: 72h", "after: 48h"))
-    database = open_database(world.settings.database_url)
-    moving = migrator(database, load_graph_file(changed, Registry().names), Registry())
+    with (
+        closing(open_database(world.settings.database_url)) as database,
+        pytest.raises(GraphError) as refused,
+    ):
+        migrator(database, load_graph_file(changed, NAMES), Registry()).plan()
 
-    with pytest.raises(GraphError) as refused:
-        moving.plan()
-
-    database.close()
     assert "version-reused" in [problem.code for problem in refused.value.problems]
 
 
@@ -296,6 +313,19 @@ def test_two_migrations_at_once_move_nobody_twice(world: World, tmp_path: Path) 
             thread.join()
 
     assert sum(moved) == len(everybody)
+    assert all(len(migrations(world, one)) == 1 for one in everybody)
+
+
+def test_two_pages_in_one_transaction_move_nobody_twice(world: World, tmp_path: Path) -> None:
+    everybody = crowd(world, 5)
+    with closing(open_database(world.settings.database_url)) as database:
+        graph = load_graph_file(written(tmp_path, SENDING), NAMES)
+        moving = migrator(database, graph, Registry())
+        (leg,) = moving.plan()
+        page = partial(moving._page, leg=leg, after=("", ""), size=10, wait=True)
+        moved = moving._store.write(lambda uow: [page(uow)[0], page(uow)[0]])
+
+    assert moved == [5, 0]
     assert all(len(migrations(world, one)) == 1 for one in everybody)
 
 
@@ -403,6 +433,30 @@ def test_an_altered_move_is_found(world: World, tmp_path: Path) -> None:
 
     report = verify(lines)
     assert [problem.line for problem in report.problems] == [move + 1]
+
+
+def test_a_change_of_graph_without_a_move_is_found(world: World, tmp_path: Path) -> None:
+    identity = world.opened()
+    deploy(world, written(tmp_path, SENDING))
+    file = io.StringIO()
+    world.engine.export_log(file)
+    lines, head = [], ""
+    for line in file.getvalue().splitlines():
+        record = json.loads(line)
+        if record.get("seq", 0) > 2:
+            record["graph"] = version(SENDING).behaviour_hash
+        if "seq" in record:
+            bare = {name: record[name] for name in record if name not in ("hash", "last")}
+            text = json.dumps(bare, separators=(",", ":"), sort_keys=True)
+            head = chained(head, text)
+            lines.append(sealed(text, head, last=record.get("last", False)))
+        else:
+            lines.append(line)
+
+    report = verify(lines)
+    assert report.problems == ()
+    assert [(one.seq, one.conversation) for one in report.divergences] == [(3, identity)]
+    assert "graph" in report.divergences[0].differs
 
 
 def test_a_candidate_replays_a_log_that_crossed(world: World, tmp_path: Path) -> None:
