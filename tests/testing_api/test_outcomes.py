@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from sms_fsm import Registry, Routing
+from sms_fsm import InboundMessage, Registry, Routing
 from sms_fsm.graph import default_graph
 from sms_fsm.ports import NewConversation
 from sms_fsm.testing import Answer, covering_paths
@@ -70,11 +70,13 @@ PLACES: dict[str, Callable[[Host], str]] = {
     "UpdateRouting": handing_over,
     "PollDelivery": polling,
 }
+Told = Mapping[tuple[str | None, Answer | None], set[tuple[str, ...]]]
+
 CASES = [(effect, answer) for effect, answers in ANSWERS.items() for answer in answers]
 
 
 @pytest.fixture(scope="module")
-def told() -> Mapping[tuple[str | None, Answer | None], set[tuple[str, ...]]]:
+def told() -> Told:
     """Names of the events that paths take each answer for."""
     found = defaultdict(set)
     for path in covering_paths(default_graph(Registry().names), effort=1_500).paths:
@@ -87,7 +89,7 @@ def told() -> Mapping[tuple[str | None, Answer | None], set[tuple[str, ...]]]:
 @pytest.mark.parametrize(("effect", "answer"), CASES, ids=str)
 def test_paths_and_engine_agree_on_what_an_answer_comes_to(
     host: Host,
-    told: Mapping[tuple[str | None, Answer | None], set[tuple[str, ...]]],
+    told: Told,
     effect: str,
     answer: Answer,
 ) -> None:
@@ -111,3 +113,14 @@ def _asleep(host: Host) -> str:
     found = host.platform.create_conversation(new, timeout_seconds=1)
     host.platform.archive(found.conversation_id)
     return "reactivate"
+
+
+def test_paths_and_engine_agree_on_texts_that_are_withdrawn(host: Host, told: Told) -> None:
+    conversation = posting(host)
+    stop = InboundMessage(message_id="m2", from_=CUSTOMER, to=BUSINESS, text="STOP")
+    host.engine.receive(stop)
+
+    host.engine.drain(limit=1)
+
+    assert host.events(conversation)[-1:] == ["MessageWithdrawn"]
+    assert ("MessageWithdrawn",) in told["PostMessage", None]
