@@ -15,6 +15,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 _NUMBER = re.compile(r"(?<=behaviour )[0-9a-f]{12}|\bc[0-9a-f]{22,23}\b|\d[\d,.]*")
+_SETTING = {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "200"}
 _PROGRAMS = {"sms-fsm": ("sms_fsm",), "pytest": ("pytest", "-p", "pytest_sms_fsm")}
 
 
@@ -63,7 +64,7 @@ class Shell:
         ran = subprocess.run(
             ["sh", "-c", script],
             cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | self.variables,
+            env=os.environ | _SETTING | self.variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
