@@ -144,7 +144,8 @@ class Dispatcher:
             raise
         except Exception as error:  # noqa: BLE001 - a host's guard or a lost graph must not stop the others
             _log.exception("effect.unrecordable", effect=effect.id, effect_name=effect.name)
-            self._store.write(partial(self._postpone, effect=effect, reason=type(error).__name__))
+            postpone = partial(self._postpone, effect=effect, reason=type(error).__name__)
+            self._store.write(postpone, Reads(conversation=effect.conversation))
 
     def _postpone(self, uow: UnitOfWork, *, effect: Effect, reason: str) -> None:
         """What it led to could not be recorded: whether it called is unknown from now on."""
@@ -264,7 +265,8 @@ class Dispatcher:
 
     def _fire_one(self, identity: str, now: datetime) -> int:
         try:
-            return self._store.write(partial(self._fire, identity=identity, now=now))
+            fire = partial(self._fire, identity=identity, now=now)
+            return self._store.write(fire, Reads(conversation=identity))
         except StoreUnavailable:
             raise
         except Exception:  # noqa: BLE001 - a host's guard or a lost graph must not stop the others

@@ -41,7 +41,7 @@ class Repository:
         It is run again if it met another transaction, so it must do nothing but decide and write.
         ``reads`` is what it will read, as far as that is known: it only makes it faster.
         """
-        return self._group.submit(work, reads)
+        return self._group.submit(work, reads or (Reads(),))
 
     def _transact(self, work: Callable[[UnitOfWork], T], reads: Sequence[Reads]) -> T:
 

@@ -71,12 +71,31 @@ LOCKED_COLUMNS = (
 
 _LOCKED = [CONVERSATION.c[name] for name in LOCKED_COLUMNS]
 
-LOCK = Statement(
-    lambda _: select(*_LOCKED).where(CONVERSATION.c.id == bindparam("id")).with_for_update()
-)
 _PAIR_COLUMNS = ("customer", "business", "isolation")
-_PAIR = and_(*(CONVERSATION.c[name] == bindparam(name) for name in _PAIR_COLUMNS))
-LOCK_PAIR = Statement(lambda _: select(*_LOCKED).where(_PAIR).with_for_update())
+
+
+def _named(*columns: str) -> Any:
+    return and_(*(CONVERSATION.c[name] == bindparam(name) for name in columns))
+
+
+class Locking:
+    """Locks one conversation: waits for whoever holds it, or gives no row then.
+
+    Args:
+        columns: what names the conversation, and what its values are called.
+    """
+
+    def __init__(self, *columns: str) -> None:
+        which = _named(*columns)
+        self.wait = Statement(lambda _: select(*_LOCKED).where(which).with_for_update())
+        self.try_ = Statement(
+            lambda _: select(*_LOCKED).where(which).with_for_update(skip_locked=True)
+        )
+        self.exists = Statement(lambda _: select(CONVERSATION.c.id).where(which))
+
+
+LOCK = Locking("id")
+LOCK_PAIR = Locking(*_PAIR_COLUMNS)
 
 
 def _pinned(*, wait: bool) -> Statement:
@@ -265,7 +284,7 @@ def _with_key(condition: ColumnElement[bool]) -> Select[Any]:
 
 
 LOCK_AND_KEY = Statement(lambda _: _with_key(CONVERSATION.c.id == bindparam("id")))
-LOCK_PAIR_AND_KEY = Statement(lambda _: _with_key(_PAIR))
+LOCK_PAIR_AND_KEY = Statement(lambda _: _with_key(_named(*_PAIR_COLUMNS)))
 
 
 def _lock_post(_: Insert) -> Any:

@@ -26,6 +26,7 @@ from sms_fsm.ports import Known, Page, Post, Reads
 from sms_fsm.store import statements as sql
 from sms_fsm.store.ahead import Remembered, fetch
 from sms_fsm.store.buffer import Buffer
+from sms_fsm.store.database import Conflict
 from sms_fsm.store.driver import Driver
 from sms_fsm.store.rows import effect_from, locked_conversation
 from sms_fsm.store.statements import CONVERSATION, INBOX, OPT_OUT, OUTBOX, PARKED
@@ -72,11 +73,13 @@ class UnitOfWork:
         self._messages: dict[tuple[str, int], Message] = {}
         self._keys: dict[str, Remembered | None] = {}
         self._posts: dict[str, Post] = {}
+        self._among_others = False
         self.steps: list[Step] = []
         self._upsert: Any = upsert_postgres if self._driver.is_postgres else upsert_sqlite
 
     def expect(self, reads: Sequence[Reads]) -> None:
         """Fetch ahead what works are about to read; it is locked from now on."""
+        self._among_others = self._driver.is_postgres and len(reads) > 1
         fetched = fetch(self._driver, reads)
         for row in fetched.conversations:
             self._hold(row)
@@ -126,8 +129,7 @@ class UnitOfWork:
         held = self._held.get(conversation)
         if held is not None:
             return held.conversation
-        row = self._driver.first(sql.LOCK, {"id": conversation})
-        return None if row is None else self._hold(row)
+        return self._lock(sql.LOCK, {"id": conversation})
 
     def lock_pair(self, customer: str, business: str, isolation: str) -> Conversation | None:
         """The one conversation of this pair, held until the transaction ends."""
@@ -135,8 +137,20 @@ class UnitOfWork:
         if pair in self._pairs:
             return self._held[self._pairs[pair]].conversation
         values = {"customer": customer, "business": business, "isolation": isolation}
-        row = self._driver.first(sql.LOCK_PAIR, values)
-        return None if row is None else self._hold(row)
+        return self._lock(sql.LOCK_PAIR, values)
+
+    def _lock(self, locking: sql.Locking, values: dict[str, str]) -> Conversation | None:
+        """Lock one that was not fetched ahead.
+
+        Among others it would be out of their common order: to wait for it could be to wait for
+        somebody who waits for one of them.
+        """
+        row = self._driver.first(locking.try_ if self._among_others else locking.wait, values)
+        if row is not None:
+            return self._hold(row)
+        if self._among_others and self._driver.first(locking.exists, values) is not None:
+            raise Conflict
+        return None
 
     def pinned(
         self, behaviour_hash: str, after: tuple[str, str], limit: int, *, wait: bool

@@ -48,6 +48,18 @@ def test_arrays_about_the_same_conversations_in_opposite_order_do_not_deadlock(
         assert len(keys) == len(set(keys)) == 40
 
 
+def test_arrays_that_start_the_same_conversations_at_once_do_not_deadlock(world: World) -> None:
+    with ExitStack() as stack:
+        engines = [stack.enter_context(world.another_engine()) for _ in range(4)]
+        for round_ in range(8):
+            strangers = tuple(f"+1555321{round_}{n:03d}" for n in range(6))
+            bodies = [
+                _array(f"{round_}-{n}", strangers if n % 2 else strangers[::-1]) for n in range(4)
+            ]
+            assert _send_at_once(engines, bodies) == [200] * 4
+    assert len(world.engine.conversations()) == 8 * 6
+
+
 def test_the_same_array_at_once_is_taken_in_once(world: World) -> None:
     body = _array("same", CUSTOMERS)
     with ExitStack() as stack:
