@@ -10,6 +10,7 @@ from itertools import pairwise
 from world import World
 
 from sms_fsm import Engine
+from sms_fsm.failpoints import listening
 
 from .serving import signed, text
 
@@ -67,6 +68,14 @@ def test_the_same_array_at_once_is_taken_in_once(world: World) -> None:
         assert _send_at_once(engines, [body] * 4) == [200] * 4
     for conversation in world.engine.conversations():
         assert len(world.conversation(conversation.id).messages) == 1
+
+
+def test_an_array_is_stored_by_one_commit(world: World) -> None:
+    reached: list[str] = []
+    body = _array("all", CUSTOMERS)
+    with listening(lambda point, _: reached.append(point)):
+        assert world.engine.webhook(body, signed(body)).status == 200
+    assert reached == ["commit.before", "commit.after"]
 
 
 def test_texts_of_one_customer_in_an_array_keep_their_order(world: World) -> None:
