@@ -132,8 +132,12 @@ class Messaging(Protocol):
 
     def list_messages(
         self, conversation_id: str, *, timeout_seconds: float
-    ) -> Sequence[RemoteMessage]:
-        """Oldest first. Never used to judge delivery."""
+    ) -> Iterable[RemoteMessage]:
+        """All of them, oldest first. Never used to judge delivery.
+
+        They may be fetched while they are taken. Where the list cannot be read to its end that is
+        an error, never a shorter list.
+        """
         ...
 
     def delivery_statuses(

@@ -5,7 +5,7 @@ There is no method that replaces participants: that orphans the conversation (gu
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from typing import TypeVar
 
@@ -117,10 +117,15 @@ class CXoneClient:
 
     def list_messages(
         self, conversation_id: str, *, timeout_seconds: float
-    ) -> tuple[RemoteMessage, ...]:
-        """Oldest first. Never used to judge delivery."""
-        call = Call("listMessages", "GET", ("conversations", conversation_id, "messages"))
-        return self._answer(call, payloads.messages, Deadline.after(timeout_seconds))
+    ) -> Iterator[RemoteMessage]:
+        """Oldest first, to the very end. Never used to judge delivery.
+
+        All but the first page are fetched while messages are taken, which may raise, too.
+        ``timeout_seconds`` is the whole of it.
+        """
+        deadline = Deadline.after(timeout_seconds)
+        page = self._messages_after(None, conversation_id, deadline)
+        return self._to_the_end(page, conversation_id, deadline)
 
     def delivery_statuses(
         self, conversation_id: str, *, timeout_seconds: float
@@ -141,6 +146,31 @@ class CXoneClient:
     def close(self) -> None:
         """Close idle connections. The client can still be used."""
         self._transport.close()
+
+    def _to_the_end(
+        self, page: tuple[RemoteMessage, ...], conversation_id: str, deadline: Deadline
+    ) -> Iterator[RemoteMessage]:
+        """Every message once. The platform may cut its list anywhere: only nothing new is the end.
+
+        Whoever looks for a lost post would take a cut for its absence, and post it twice.
+        """
+        seen: set[str] = set()
+        while new := [message for message in page if message.message_id not in seen]:
+            yield from new
+            seen.update(message.message_id for message in new)
+            page = self._messages_after(page[-1].message_id, conversation_id, deadline)
+
+    def _messages_after(
+        self, last: str | None, conversation_id: str, deadline: Deadline
+    ) -> tuple[RemoteMessage, ...]:
+        """Some messages later than this one, or from the first on."""
+        call = Call(
+            "listMessages",
+            "GET",
+            ("conversations", conversation_id, "messages"),
+            query=None if last is None else {"after": last},
+        )
+        return self._answer(call, lambda body: payloads.messages_after(last, body), deadline)
 
     def _answer(self, call: Call, read: Callable[[bytes], _T], deadline: Deadline) -> _T:
         answer = self._sent(call, deadline)

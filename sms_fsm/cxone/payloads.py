@@ -215,8 +215,16 @@ def message(body: bytes) -> RemoteMessage:
     return _Message.model_validate_json(body).value()
 
 
-def messages(body: bytes) -> tuple[RemoteMessage, ...]:
-    return tuple(each.value() for each in _MESSAGES.validate_json(body))
+def messages_after(last: str | None, body: bytes) -> tuple[RemoteMessage, ...]:
+    """The messages later than this one.
+
+    A list that has it once more does not heed ``after`` (wire contract, listMessages): nobody
+    knows where it ends, so what it lacks is not proved to be absent.
+    """
+    found = tuple(each.value() for each in _MESSAGES.validate_json(body))
+    if any(each.message_id == last for each in found):
+        raise ValueError("the list does not go on after the message that was named")
+    return found
 
 
 def statuses(body: bytes) -> tuple[RemoteStatus, ...]:

@@ -99,6 +99,11 @@ def _page(answer: Answer, scene: Scene) -> Answer:
     return _listed(answer, lambda items: items[: scene.fault.size or 0])
 
 
+def _first_page(answer: Answer, scene: Scene) -> Answer:
+    everything = scene.platform.messages_of(scene.call.conversation_id or "")
+    return _listed(answer, lambda _: [m.wire for m in everything][: scene.fault.size or 0])
+
+
 def _reorder(answer: Answer, scene: Scene) -> Answer:
     return _listed(answer, lambda items: scene.draw.sample(items, len(items)))
 
@@ -176,6 +181,7 @@ _DISTORTIONS: dict[str, Callable[[Answer, Scene], Answer]] = {
     "wrong_id": _ids(lambda item, name: {**item, name: 12345}),
     "lag": _lag,
     "page": _page,
+    "first_page": _first_page,
     "reorder": _reorder,
     "unfiltered": _unfiltered,
     "seem_active": _seem_active,

@@ -29,6 +29,7 @@ DISTORTIONS = {
     "wrong_id": "the id is a number",
     "lag": "the list lacks what is newer than some seconds",
     "page": "the list ends after some items",
+    "first_page": "the same, wherever it was asked to go on (listMessages)",
     "reorder": "the list comes in any order",
     "unfiltered": "the look-up finds all conversations of everybody",
     "seem_active": "the look-up shows every conversation of the address as active",
@@ -91,7 +92,8 @@ class Fault:
             ``lag``: how far the list is behind, by the simulator's clock; ``hold``: how long (1).
         late_seconds: the call is applied only so much later, by the simulator's clock or, with
             ``real``, the real one. ``late`` without it: drawn between 0 and the settle time.
-        size: ``huge``, ``gzip_bomb``, ``inflate``: bytes; ``page``: items; ``repeat``: copies.
+        size: ``huge``, ``gzip_bomb``, ``inflate``: bytes; ``page``, ``first_page``: items;
+            ``repeat``: copies.
         label: the name to be counted under, by default the kind.
 
     Raises:

@@ -241,7 +241,8 @@ def test_a_lost_post_is_looked_up_at_once_and_again_when_it_must_have_settled(
     world.simulator.fault(Fault("postMessage", "reset", applied=0))
     world.engine.reply(identity, "two", key="k-2")
     world.engine.drain()
-    assert operations(world.simulator)[-2:] == ["postMessage", "listMessages"]
+    to_its_end = ["listMessages"] * 2
+    assert operations(world.simulator)[-3:] == ["postMessage", *to_its_end]
     calls = len(world.simulator.requests)
     world.clock.forward(seconds=59)
     assert world.engine.drain() == 0
@@ -281,6 +282,53 @@ def test_a_list_that_lags_behind_is_not_believed_too_early(world: World) -> None
     pass_time(world, times=6, seconds=20)
     assert world.posted(identity) == ["hi", "two"]
     assert world.simulator.count("postMessage") == 2
+
+
+def _grown(world: World, texts: int) -> str:
+    """A conversation of so many texts; gives the engine's id."""
+    identity = world.opened("text 0")
+    for place in range(1, texts):
+        world.text(f"text {place}")
+    world.engine.drain()
+    return identity
+
+
+@pytest.mark.parametrize("size", [1, 5, 7])
+def test_a_list_that_comes_in_pages_is_looked_through_to_its_end(world: World, size: int) -> None:
+    identity = _grown(world, 12)
+    world.simulator.fault(Fault("listMessages", "page", size=size, probability=1))
+    world.simulator.fault(Fault("postMessage", "reset"))
+    world.engine.reply(identity, "lost", key="k-1")
+    pass_time(world, times=4)
+    assert world.posted(identity)[12:] == ["lost"]
+    assert world.simulator.judge().ok
+
+
+def test_a_post_that_no_page_has_goes_once_more_when_it_must_have_settled(world: World) -> None:
+    identity = _grown(world, 6)
+    world.simulator.fault(Fault("listMessages", "page", size=2, probability=1))
+    world.simulator.fault(Fault("postMessage", "reset", applied=0))
+    world.engine.reply(identity, "lost", key="k-1")
+    pass_time(world, times=4)
+    assert world.posted(identity)[6:] == ["lost"]
+    assert world.simulator.judge().ok
+
+
+def test_a_list_that_never_goes_on_proves_nothing_absent(world: World) -> None:
+    """Whether the lost text is behind the cut is unknown: an operator decides, not a guess."""
+    identity = _grown(world, 3)
+    world.simulator.fault(Fault("listMessages", "first_page", size=2, probability=1))
+    world.simulator.fault(Fault("postMessage", "reset"))
+    world.engine.reply(identity, "lost", key="k-1")
+    pass_time(world, times=30, seconds=3600)
+    (dead,) = world.engine.dead_letters()
+    assert dead.reason is not None
+    assert dead.reason.startswith("listMessages")
+    world.simulator.clear_faults()
+    world.engine.retry(dead.id)
+    pass_time(world, times=2)
+    assert world.posted(identity)[3:] == ["lost"]
+    assert world.simulator.judge().ok
 
 
 def test_a_look_up_that_fails_is_repeated_and_nothing_is_posted_before_it(world: World) -> None:

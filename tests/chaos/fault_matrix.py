@@ -149,6 +149,7 @@ MATRIX: Mapping[str, Row] = {
         (
             Fault("listMessages", "reorder"),
             Fault("listMessages", "page", size=1),
+            Fault("listMessages", "first_page", size=1),
             Fault("listMessages", "lag", seconds=LAG_SECONDS),
         ),
     ),

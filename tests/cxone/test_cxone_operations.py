@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -260,23 +262,103 @@ def test_any_other_post_is_declared_utf8_and_survives_the_wire(
 def test_messages_are_listed_with_our_references(
     client: CXoneClient, platform: responses.RequestsMock
 ) -> None:
-    listed = [
+    listed: list[dict[str, Any]] = [
         {"message_id": "m1", "metadata": {"client_reference": "r1"}},
         {"message_id": "m2", "metadata": {"client_reference": 7}},
         {"message_id": "m3", "metadata": None},
         {"message_id": "m4"},
     ]
-    platform.get(f"{API}/conversations/conv-1/messages", json=listed)
+    listing(platform, listed, at_once=len(listed))
 
-    found = client.list_messages("conv-1", timeout_seconds=1)
+    found = list(client.list_messages("conv-1", timeout_seconds=1))
 
-    assert operation_of(sent(platform)) == "listMessages"
+    operations = {operation_of(call.request) for call in platform.calls[1:]}
+    assert operations == {"listMessages"}
     assert [(each.message_id, each.client_reference) for each in found] == [
         ("m1", "r1"),
         ("m2", None),
         ("m3", None),
         ("m4", None),
     ]
+
+
+def listing(
+    platform: responses.RequestsMock, listed: list[dict[str, Any]], *, at_once: int
+) -> None:
+    """A platform that names so many messages in one answer, and goes on where it is asked to."""
+
+    def page(request: Any) -> tuple[int, dict[str, str], str]:
+        ids = [message["message_id"] for message in listed]
+        after = request.params.get("after")
+        start = 0 if after is None else ids.index(after) + 1
+        return 200, {}, json.dumps(listed[start : start + at_once])
+
+    platform.add_callback(responses.GET, f"{API}/conversations/conv-1/messages", page)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 7, 8])
+def test_a_list_that_comes_in_pages_is_read_to_its_end(
+    client: CXoneClient, platform: responses.RequestsMock, at_once: int
+) -> None:
+    listed = [{"message_id": f"m {n}&"} for n in range(7)]
+    listing(platform, listed, at_once=at_once)
+
+    found = client.list_messages("conv-1", timeout_seconds=5)
+
+    assert [each.message_id for each in found] == [each["message_id"] for each in listed]
+
+
+def test_no_more_pages_are_fetched_than_are_taken(
+    client: CXoneClient, platform: responses.RequestsMock
+) -> None:
+    listing(platform, [{"message_id": f"m{n}"} for n in range(7)], at_once=2)
+
+    found = client.list_messages("conv-1", timeout_seconds=1)
+
+    assert [next(found).message_id for _ in range(4)] == ["m0", "m1", "m2", "m3"]
+    assert len(platform.calls) == len([TOKEN_URL]) + 2
+
+
+def test_an_endless_list_ends_with_the_time(
+    client: CXoneClient, platform: responses.RequestsMock
+) -> None:
+    numbers = count()
+    platform.add_callback(
+        responses.GET,
+        f"{API}/conversations/conv-1/messages",
+        lambda _: (200, {}, json.dumps([{"message_id": f"m{next(numbers)}"}])),
+    )
+
+    with pytest.raises(CXoneError) as caught:
+        list(client.list_messages("conv-1", timeout_seconds=0.2))
+
+    assert (caught.value.code, caught.value.retryable) == ("timeout", True)
+
+
+def test_a_list_that_cannot_be_asked_for_its_rest_is_no_whole_list(
+    client: CXoneClient, platform: responses.RequestsMock
+) -> None:
+    """It may be cut, so that nothing is proved to be absent; what it has is there for all that."""
+    platform.get(f"{API}/conversations/conv-1/messages", json=[{"message_id": "m1"}])
+
+    found = client.list_messages("conv-1", timeout_seconds=1)
+
+    assert next(found).message_id == "m1"
+    with pytest.raises(CXoneError) as caught:
+        next(found)
+    assert (caught.value.code, caught.value.retryable) == ("unreadable", True)
+
+
+def test_pages_that_come_in_any_order_have_each_message_once(
+    client: CXoneClient, platform: responses.RequestsMock
+) -> None:
+    url = f"{API}/conversations/conv-1/messages"
+    for page in (["m3", "m1", "m2"], ["m3"]):
+        platform.get(url, json=[{"message_id": one} for one in page])
+
+    found = client.list_messages("conv-1", timeout_seconds=1)
+
+    assert [each.message_id for each in found] == ["m3", "m1", "m2"]
 
 
 def test_delivery_is_read_from_the_delivery_status_endpoint(

@@ -22,7 +22,7 @@ READERS: dict[str, Callable[[bytes], Any]] = {
     "conversation": payloads.conversation,
     "conversations": lambda body: payloads.conversations_of(CUSTOMER, body),
     "message": payloads.message,
-    "messages": payloads.messages,
+    "messages": lambda body: payloads.messages_after(None, body),
     "statuses": payloads.statuses,
 }
 NAMES = ["conversationId", "status", "archived", "participants", "routing", "message_id", "role"]
