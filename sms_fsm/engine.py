@@ -13,7 +13,7 @@ from typing import Self, TextIO
 import orjson
 
 from sms_fsm import cxone, sms
-from sms_fsm.clock import Clock, system_clock
+from sms_fsm.clock import Clock, in_utc, system_clock
 from sms_fsm.config import Settings
 from sms_fsm.conversation import Conversation
 from sms_fsm.dispatch import Dispatcher, Surroundings
@@ -107,8 +107,8 @@ class Engine:
         """An engine; an SQLite schema is brought up to date, a Postgres one must be.
 
         Args:
-            clock: gives the present as an aware ``datetime``; it rules due times, windows and
-                token age.
+            clock: gives the present as an aware ``datetime`` of any zone; it rules due times,
+                windows and token age.
             fallback: the other channel for texts that carriers failed for good; it is called
                 once for each, and again with the same key if it crashed or raised.
             carrier_lookup: names the present carrier profile of a number.
@@ -117,14 +117,14 @@ class Engine:
                 credentials are needed.
 
         Raises:
-            SettingsError: names every setting that is missing or wrong.
+            SettingsError: names every setting that is missing or wrong; the clock is naive.
             GraphError: everything that is wrong with the graph, or its version was used for
                 another behaviour.
             StoreUnavailable: the store cannot be reached.
         """
         if platform is None:
             settings.require_platform()
-        clock = clock or system_clock
+        clock = in_utc(clock or system_clock)
         registry = registry or Registry()
         graph = load_graph(settings, registry)
         database = open_store(settings)
