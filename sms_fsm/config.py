@@ -6,9 +6,7 @@ import base64
 from pathlib import Path
 from typing import Any, Self
 
-from cryptography.fernet import Fernet
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from sms_fsm.errors import SettingsError
 from sms_fsm.sms import Overflow
@@ -84,8 +82,10 @@ class Settings(BaseModel):
         Raises:
             SettingsError: names every variable that is wrong, never its value.
         """
+        from sms_fsm.environment import Environment  # noqa: PLC0415 - not every host reads it
+
         try:
-            found = _Environment().model_dump(exclude_none=True)
+            found = Environment().model_dump(exclude_none=True)
         except ValidationError as error:
             raise SettingsError(_explain(error)) from None
         found |= {name: value for name, value in overrides.items() if value is not None}
@@ -152,11 +152,8 @@ class Settings(BaseModel):
     @field_validator("token_key")
     @classmethod
     def _fernet_key(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            try:
-                Fernet(value.get_secret_value())
-            except (ValueError, TypeError):
-                raise ValueError("expected a Fernet key: 32 url-safe base64 bytes") from None
+        if value is not None and not is_fernet_key(value.get_secret_value()):
+            raise ValueError("expected a Fernet key: 32 url-safe base64 bytes")
         return value
 
 
@@ -170,32 +167,15 @@ _DATABASES = {
 _LISTS = frozenset({"scopes", "skills"})
 
 
-class _Environment(BaseSettings):
-    """The same fields as text, as the environment holds them; lists are comma-separated."""
+def is_fernet_key(text: str) -> bool:
+    """Whether it is 32 bytes in url-safe base64."""
+    from cryptography.fernet import Fernet  # noqa: PLC0415 - only hosts that share tokens need it
 
-    model_config = SettingsConfigDict(env_prefix="SMS_FSM_", env_file=".env", extra="ignore")
-
-    database_url: str | None = None
-    graph: str | None = None
-    cxone_url: str | None = None
-    client_id: str | None = None
-    client_secret: str | None = None
-    scopes: str | None = None
-    queue_id: str | None = None
-    skills: str | None = None
-    max_segments: str | None = None
-    overflow: str | None = None
-    request_timeout_seconds: str | None = None
-    lease_seconds: str | None = None
-    settle_seconds: str | None = None
-    backoff_base_seconds: str | None = None
-    backoff_max_seconds: str | None = None
-    archive_check_after_seconds: str | None = None
-    dedupe_window_seconds: str | None = None
-    token_key: str | None = None
-    webhook_secret: str | None = None
-    api_token: str | None = None
-    workers: str | None = None
+    try:
+        Fernet(text)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _is_base64(text: str) -> bool:

@@ -23,7 +23,7 @@ from sms_fsm.messages import check_instant
 from sms_fsm.registry import Registry
 from sms_fsm.replay import rebuild as folded
 from sms_fsm.replay import verify_file
-from sms_fsm.store import StoredLog
+from sms_fsm.store.stored_log import StoredLog
 
 
 def export(

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from threading import Lock
 from time import sleep
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 from sms_fsm.clock import Clock
 from sms_fsm.cxone.deadline import Deadline
 from sms_fsm.cxone.issuer import Grant, TokenIssuer
 from sms_fsm.cxone.spacing import Spacing
-from sms_fsm.cxone.vault import LEASE_SECONDS, TokenVault
 from sms_fsm.errors import CXoneError
 from sms_fsm.logs import get_logger
 from sms_fsm.ports import StoredToken
 
+if TYPE_CHECKING:
+    from sms_fsm.cxone.vault import TokenVault  # it loads what only calls to CXone need
+
+_LEASE_SECONDS = 10.0
+_WITHIN_LEASE_SECONDS = 0.9 * _LEASE_SECONDS
 _POLL_SECONDS = 0.05
-_WITHIN_LEASE_SECONDS = 0.9 * LEASE_SECONDS
 
 _log = get_logger(__name__)
 
@@ -33,19 +37,26 @@ class TokenProvider:
     Args:
         clock: rules token age and spacing. Waiting for other threads and processes takes real
             time, within the caller's ``timeout_seconds``.
-        vault: where processes share the token; None keeps it in memory.
+        open_vault: gives where processes share the token, or None to keep it in memory. It may
+            ask the system's keyring, which starts programs: a process that makes no call is
+            spared that.
     """
 
     def __init__(
-        self, issuer: TokenIssuer, *, clock: Clock, vault: TokenVault | None = None
+        self, issuer: TokenIssuer, *, clock: Clock, open_vault: Callable[[], TokenVault | None]
     ) -> None:
         self._issuer = issuer
         self._clock = clock
-        self._vault = vault
+        self._open_vault = open_vault
         self._lock = Lock()
         self._spacing = Spacing()
         self._held: Grant | None = None
         self._rejected: str | None = None
+
+    @cached_property
+    def _vault(self) -> TokenVault | None:
+        """Used under the lock alone."""
+        return self._open_vault()
 
     def current(self, *, timeout_seconds: float) -> StoredToken:
         """A token that is good now.
@@ -117,7 +128,7 @@ class TokenProvider:
         """A new token, by whichever process holds the lease."""
         if self._vault is None:
             return self._issued(deadline)
-        while not self._vault.claim():
+        while not self._vault.claim(_LEASE_SECONDS):
             if not wait or deadline.rest <= _POLL_SECONDS:
                 raise _busy()
             sleep(_POLL_SECONDS)

@@ -12,13 +12,12 @@ from cryptography.fernet import Fernet, InvalidToken
 from keyring.errors import KeyringError
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
-from sms_fsm.config import Settings
+from sms_fsm.config import Settings, is_fernet_key
 from sms_fsm.cxone.issuer import Grant
-from sms_fsm.errors import CXoneError, SettingsError, StoreUnavailable
+from sms_fsm.errors import CXoneError, StoreUnavailable
 from sms_fsm.logs import get_logger
 from sms_fsm.ports import StoredToken, TokenStore
 
-LEASE_SECONDS = 10.0
 KEYRING_SERVICE = "sms-fsm"
 
 _log = get_logger(__name__)
@@ -28,33 +27,32 @@ def token_key(settings: Settings) -> str | None:
     """The Fernet key for shared tokens: the settings' own, else the system keyring's.
 
     The keyring's entry has the service ``sms-fsm`` and the client_id as its user name. A machine
-    without a keyring has no key.
+    without a keyring, or with an entry that is no Fernet key, has no key.
     """
     if settings.token_key is not None:
         return settings.token_key.get_secret_value()
     if settings.client_id is None:
         return None
     try:
-        return keyring.get_password(KEYRING_SERVICE, settings.client_id)
+        found = keyring.get_password(KEYRING_SERVICE, settings.client_id)
     except KeyringError as error:
         _log.debug("token.no_keyring", reason=type(error).__name__)
         return None
+    if found is not None and not is_fernet_key(found):
+        _log.warning("token.keyring_entry_is_no_key")
+        return None
+    return found
 
 
 class TokenVault:
     """One holder's view of a `TokenStore`. All its methods raise `CXoneError` alone.
 
-    Raises:
-        SettingsError: the key is no Fernet key.
+    Args:
+        key: a Fernet key.
     """
 
     def __init__(self, store: TokenStore, key: str) -> None:
-        try:
-            self._cipher = Fernet(key)
-        except (ValueError, TypeError):
-            raise SettingsError(
-                "token_key: expected a Fernet key: 32 url-safe base64 bytes"
-            ) from None
+        self._cipher = Fernet(key)
         self._store = store
         self._holder = uuid4().hex
 
@@ -70,10 +68,10 @@ class TokenVault:
             _log.warning("token.unreadable", reason=type(error).__name__)
             return None
 
-    def claim(self) -> bool:
-        """Whether this holder may renew now. A holder that dies loses the claim in 10 s."""
+    def claim(self, seconds: float) -> bool:
+        """Whether this holder may renew now. One that dies loses the claim in so many seconds."""
         with _as_platform_error():
-            return self._store.lease(self._holder, LEASE_SECONDS)
+            return self._store.lease(self._holder, seconds)
 
     def publish(self, grant: Grant) -> None:
         """Store a new token, before anyone uses it."""

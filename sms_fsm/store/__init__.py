@@ -6,7 +6,6 @@ from sms_fsm.store.health import check_writable
 from sms_fsm.store.migrations import schema_is_current, upgrade
 from sms_fsm.store.queries import CarrierFigures, Queries
 from sms_fsm.store.repository import Repository
-from sms_fsm.store.stored_log import StoredLog
 from sms_fsm.store.tokens import SqlTokenStore
 
 __all__ = [
@@ -17,7 +16,6 @@ __all__ = [
     "Queries",
     "Repository",
     "SqlTokenStore",
-    "StoredLog",
     "check_writable",
     "open_database",
     "schema_is_current",

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Dialect, String, Text
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy import TIMESTAMP, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 

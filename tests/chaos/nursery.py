@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-import structlog
-
 from sms_fsm.errors import StoreUnavailable
 from sms_fsm.failpoints import listening
 
@@ -144,7 +142,7 @@ def _settle_in(folder: Path) -> None:
     log = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    logging.getLogger("sms_fsm").setLevel(logging.ERROR)
 
 
 def _run(order: dict[str, Any], board: Board) -> None:

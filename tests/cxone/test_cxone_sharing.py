@@ -16,8 +16,9 @@ import responses
 from cryptography.fernet import Fernet
 from keyring.errors import InitError, KeyringLocked, NoKeyringError
 
-from sms_fsm.cxone import CXoneClient, connect, token_key
-from sms_fsm.errors import CXoneError, SettingsError
+from sms_fsm.cxone import CXoneClient, connect
+from sms_fsm.cxone.vault import token_key
+from sms_fsm.errors import CXoneError
 
 from .tenant import HOST, TOKEN_URL, MovableClock, settings_for
 from .token_desk import TokenDesk, call, failing_call
@@ -329,9 +330,11 @@ class FakeKeyring(keyring.backend.KeyringBackend):
     def __init__(self, answer: str | Exception | None) -> None:
         self.answer = answer
         self.asked: tuple[str, str] | None = None
+        self.times = 0
 
     def get_password(self, service: str, username: str) -> str | None:
         self.asked = (service, username)
+        self.times += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
@@ -376,15 +379,29 @@ def test_a_machine_without_a_usable_keyring_has_no_key(use_keyring: Any, answer:
     assert token_key(settings_for(HOST)) is None
 
 
-def test_a_key_in_the_keyring_that_is_none_is_a_settings_error(
-    use_keyring: Any, process: Any
+def test_an_entry_of_the_keyring_that_is_no_key_is_told_and_not_used(
+    use_keyring: Any, process: Any, desk: TokenDesk, store: MemoryTokenStore, caplog: Any
 ) -> None:
     use_keyring("canary-not-a-key")
 
-    with pytest.raises(SettingsError, match="token_key") as caught:
-        process(None)
+    call(process(None))
 
-    assert "canary" not in str(caught.value)
+    assert (len(desk.grants), store.stored) == (1, None)
+    assert "token.keyring_entry_is_no_key" in caplog.messages
+    assert "canary" not in caplog.text
+
+
+def test_the_keyring_is_asked_by_the_first_call_and_by_no_other(
+    use_keyring: Any, process: Any
+) -> None:
+    backend = use_keyring(KEY)
+
+    client = process(None)
+    assert backend.asked is None
+
+    call(client)
+    call(client)
+    assert backend.times == 1
 
 
 def test_a_thread_that_dies_with_the_lock_leaves_no_lock_behind(

@@ -14,7 +14,8 @@ from world import BUSINESS, CUSTOMER, World
 
 from sms_fsm import FailedMessage
 from sms_fsm.replay import Drift, RebuildReport, rebuild
-from sms_fsm.store import Database, StoredLog, open_database
+from sms_fsm.store import Database, open_database
+from sms_fsm.store.stored_log import StoredLog
 
 OTHER = "+15557654321"
 

@@ -12,7 +12,7 @@ from sms_fsm.cli.stores import opened
 from sms_fsm.conversation import Direction
 from sms_fsm.replay import bounded_lines, rebuild, verify
 from sms_fsm.simulator import Verdict
-from sms_fsm.store import StoredLog
+from sms_fsm.store.stored_log import StoredLog
 
 _CUSTOMERS = (CUSTOMER, SECOND_CUSTOMER)
 

@@ -8,6 +8,7 @@ from sms_fsm import cxone
 from sms_fsm.cli.doctor.finding import Finding, fine, warning, wrong
 from sms_fsm.clock import system_clock
 from sms_fsm.config import Settings
+from sms_fsm.cxone.vault import token_key
 from sms_fsm.errors import CXoneError
 
 _REFUSED = (400, 401, 403)
@@ -43,7 +44,7 @@ def _no_token(error: CXoneError) -> Finding:
 def _sharing(settings: Settings) -> Finding:
     if settings.token_key is not None:
         return fine("token", "shared by all processes, encrypted with SMS_FSM_TOKEN_KEY")
-    if cxone.token_key(settings) is not None:
+    if token_key(settings) is not None:
         return fine("token", "shared by processes of this user, encrypted with the keyring's key")
     said = "there is no token key: each process gets a token of its own and keeps it in memory"
     return warning("token", said, "set SMS_FSM_TOKEN_KEY to 32 url-safe base64 bytes (Fernet)")
