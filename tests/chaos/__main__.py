@@ -8,6 +8,7 @@ import random
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from .crash_loop import CrashLoop
@@ -15,12 +16,16 @@ from .plan import Plan
 from .report import Report
 from .stores import MakeStore, postgres_store, sqlite_store
 
-_SMALLER = 10
-"""The arms beside the main ones have this share of their size."""
+# One of these acts, or one strike of each such fault, for so many kills or conversations.
+_KILLS_PER_PAUSE = 25
+_KILLS_PER_RESTART = 5
+_KILLS_PER_DATABASE_CRASH = 5
+_CONVERSATIONS_PER_USUAL = 250
+_CONVERSATIONS_PER_AMBIGUOUS = 25
 
 
 def main() -> int:
-    """Run all arms and write the report; 0 only if nothing was found."""
+    """Run on both stores and write the report; 0 only if nothing was found or left out."""
     given = _arguments()
     reports: list[Report] = []
     for make_store, plan in _arms(given):
@@ -34,21 +39,29 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
     parser.add_argument("--conversations", type=int, default=5000)
     parser.add_argument("--kills", type=int, default=500)
-    parser.add_argument("--usual", type=int, default=20, help="how often each fault strikes")
-    parser.add_argument("--ambiguous", type=int, default=200, help="how often each of F3 to F7")
+    parser.add_argument(
+        "--store", choices=["sqlite", "postgres"], help="default: one, then the other"
+    )
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--output", type=Path, default=Path("chaos-report"))
     return parser.parse_args()
 
 
 def _arms(given: argparse.Namespace) -> Iterator[tuple[MakeStore, Plan]]:
-    main = {"usual": given.usual, "ambiguous": given.ambiguous}
-    few = {"usual": given.usual // _SMALLER, "ambiguous": given.ambiguous // _SMALLER}
-    less, rounds = given.conversations // _SMALLER, given.kills // _SMALLER
-    for store in (sqlite_store, postgres_store):
-        yield store, Plan(given.seed, given.conversations, given.kills, **main)
-        yield store, Plan(given.seed, less, restarts=rounds, **few)
-    yield postgres_store, Plan(given.seed, less, database_crashes=rounds, **few)
+    plan = Plan(
+        given.seed,
+        given.conversations,
+        given.kills,
+        pauses=given.kills // _KILLS_PER_PAUSE,
+        restarts=given.kills // _KILLS_PER_RESTART,
+        usual=given.conversations // _CONVERSATIONS_PER_USUAL,
+        ambiguous=given.conversations // _CONVERSATIONS_PER_AMBIGUOUS,
+    )
+    if given.store != "postgres":
+        yield sqlite_store, plan
+    if given.store != "sqlite":
+        crashes = given.kills // _KILLS_PER_DATABASE_CRASH
+        yield postgres_store, replace(plan, database_crashes=crashes)
 
 
 def _run(make_store: MakeStore, plan: Plan) -> Report:

@@ -22,12 +22,13 @@ from sms_fsm.store import open_database
 from .crew import Crew, await_that
 from .customers import Customers
 from .fault_matrix import APPLIED_LATE_SECONDS, standing, wanted
+from .nemesis import Nemesis
 from .nursery import Nursery
 from .plan import Plan
 from .report import Report
 from .scripts import scripts
 from .site import Site, write_hurried_graph
-from .stores import PostgresStore, Store
+from .stores import Store
 from .verdict import Evidence, unfinished, verdict
 from .weather import Weather
 
@@ -48,9 +49,7 @@ class CrashLoop:
         self._store = store
         self._draw = random.Random(plan.seed)
         self._began = time.monotonic()
-        self._last_crash = self._began
         self._stormed = 0
-        self._database_crashes = 0
         self._port = _free_port()
         (folder / "ingress-port").write_text(str(self._port))
         self._simulator = Simulator(
@@ -73,10 +72,11 @@ class CrashLoop:
             customers = Customers(self._simulator, site, courses, window=self._plan.window)
             with Nursery(site) as nursery:
                 crew = Crew(site, nursery, self._draw)
-                self._go_through(customers, crew)
-                drained = self._await_rest(site)
+                nemesis = Nemesis(self._plan, crew, self._store, self._draw)
+                self._go_through(customers, crew, nemesis)
+                drained = self._await_rest(site, nemesis)
                 crew.stop()
-            return self._judge(site, customers, crew, drained)
+            return self._judge(site, customers, crew, nemesis, drained)
 
     def _site(self, url: str) -> Site:
         return Site(
@@ -86,11 +86,11 @@ class CrashLoop:
             webhook_secret=_SECRET,
             token_key=Fernet.generate_key().decode(),
             threads=self._plan.threads,
-            conversations=self._plan.conversations,
+            conversations=self._plan.most_conversations,
             seed=self._plan.seed,
         )
 
-    def _go_through(self, customers: Customers, crew: Crew) -> None:
+    def _go_through(self, customers: Customers, crew: Crew, nemesis: Nemesis) -> None:
         """Customers text, faults strike and processes crash until everything has arrived."""
         for fault in standing():
             self._simulator.fault(fault)
@@ -99,7 +99,7 @@ class CrashLoop:
         with customers.texting():
             self._storm()
             crew.start("worker", self._plan.workers)
-            self._rage(customers, crew)
+            self._rage(customers, nemesis)
         self._simulator.clear_faults()
 
     def _storm(self) -> None:
@@ -110,49 +110,45 @@ class CrashLoop:
     def _accepted(self) -> int:
         return sum(hook.sending is Sending.ACCEPTED for hook in self._simulator.webhooks)
 
-    def _rage(self, customers: Customers, crew: Crew) -> None:
+    def _rage(self, customers: Customers, nemesis: Nemesis) -> None:
         weather = Weather(
             self._simulator, wanted(self._plan.usual, self._plan.ambiguous), self._draw
         )
         moved, since = 0, time.monotonic()
-        while not customers.done and time.monotonic() - since < _STALLED_SECONDS:
+        while time.monotonic() - since < _STALLED_SECONDS:
             time.sleep(_TICK_SECONDS)
-            customers.allowed = self._pace(crew)
-            progress = customers.begun / self._plan.conversations
+            through = nemesis.through and weather.through
+            customers.allowed = self._allowed(customers, nemesis, through=through)
+            if customers.at_rest and customers.begun >= customers.allowed:
+                return
+            progress = min(customers.begun / self._plan.conversations, 1)
             weather.blow(progress)
-            self._crash_what_is_due(crew, progress)
-            if customers.finished + crew.deaths.total() != moved:
-                moved, since = customers.finished + crew.deaths.total(), time.monotonic()
+            nemesis.act(progress)
+            if customers.finished + nemesis.done.total() != moved:
+                moved, since = customers.finished + nemesis.done.total(), time.monotonic()
 
-    def _pace(self, crew: Crew) -> int:
-        """How many conversations may have begun, so that there is work at each kill."""
-        if not self._plan.kills:
-            return self._plan.conversations
-        share = (crew.deaths.total() + 1) / self._plan.kills
-        return int(self._plan.window + self._plan.conversations * share)
-
-    def _crash_what_is_due(self, crew: Crew, progress: float) -> None:
-        before = crew.deaths.total() + crew.restarts + self._database_crashes
-        if crew.deaths.total() < self._plan.kills * progress:
-            crew.strike()
-        if crew.restarts < self._plan.restarts * progress:
-            crew.restart_a_worker()
-        if self._database_crashes < self._plan.database_crashes * progress:
-            assert isinstance(self._store, PostgresStore)
-            self._store.crash(down_seconds=self._draw.uniform(0, 1))
-            self._database_crashes += 1
-        if crew.deaths.total() + crew.restarts + self._database_crashes != before:
-            self._last_crash = time.monotonic()
+    def _allowed(self, customers: Customers, nemesis: Nemesis, *, through: bool) -> int:
+        """How many conversations may have begun: crashes must find work, and faults their calls."""
+        most = self._plan.conversations if through else self._plan.most_conversations
+        done = customers.begun if customers.at_rest else self._plan.conversations * nemesis.reach
+        return int(min(most, self._plan.window + done))
 
     # The end
 
-    def _await_rest(self, site: Site) -> float | None:
+    def _await_rest(self, site: Site, nemesis: Nemesis) -> float | None:
         """Seconds from the last crash until nothing was left to do; None if that takes too long."""
         with closing(open_database(site.settings.database_url)) as database:
             rests = await_that(lambda: unfinished(database) == 0, _DRAIN_SECONDS)
-        return time.monotonic() - self._last_crash if rests else None
+        return time.monotonic() - nemesis.last_at if rests else None
 
-    def _judge(self, site: Site, customers: Customers, crew: Crew, drained: float | None) -> Report:
+    def _judge(
+        self,
+        site: Site,
+        customers: Customers,
+        crew: Crew,
+        nemesis: Nemesis,
+        drained: float | None,
+    ) -> Report:
         seconds = time.monotonic() - self._began
         with site.engine() as engine:
             by_customer = {script.customer: script for script in customers.scripts}
@@ -168,9 +164,8 @@ class CrashLoop:
             texts=sum(map(len, evidence.posts.values())),
             calls=dict(Counter(operation for operation, _ in self._simulator.requests)),
             struck=self._struck(),
-            deaths=dict(crew.deaths),
-            restarts=crew.restarts,
-            database_crashes=self._database_crashes,
+            acts=dict(nemesis.done),
+            killed=dict(crew.killed),
             improper_ends=crew.improper,
             dead_letters=len(evidence.dead),
             findings={**found, "not arrived": tuple(customers.missing)},

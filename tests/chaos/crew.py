@@ -7,7 +7,8 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 
 from .board import Board
@@ -15,8 +16,7 @@ from .nursery import Child, Nursery
 from .site import Site
 
 _AT_WORK_SECONDS = 0.05
-_PAUSE_EVERY = 25
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = 10.0
 _LOOK_EVERY_SECONDS = 0.02
 _MOMENT_SECONDS = 0.03
 
@@ -24,70 +24,98 @@ _MOMENT_SECONDS = 0.03
 class Crew:
     """All processes of the engine's side; each has a place, where another follows it.
 
-    ``deaths`` counts crashes of processes at work by what they had last done, ``improper`` ends
-    other than by request.
+    ``killed`` counts what killed processes had last done, ``improper`` ends other than by request.
+    An act gives False when nobody was found to whom it could be done.
     """
 
     def __init__(self, site: Site, nursery: Nursery, draw: random.Random) -> None:
-        self.deaths: Counter[str] = Counter()
+        self.killed: Counter[str] = Counter()
         self.improper = 0
-        self.restarts = 0
         self._lease_seconds = site.lease_seconds
         self._nursery = nursery
         self._draw = draw
         self._board = Board(Path(site.folder) / "board")
-        self._children: dict[int, Child] = {}
+        self._children: dict[int, Child] = {}  # by place, the longest in service first
+        self._leaving: list[tuple[Child, float]] = []
 
-    def start(self, role: str, count: int) -> None:
+    def start(self, role: str, number: int) -> None:
         """So many processes of a role, beside those already there."""
-        for _ in range(count):
-            place = len(self._children)
-            self._children[place] = self._nursery.start(role, place)
+        for _ in range(number):
+            self._start(role, self._free_place())
 
-    def strike(self) -> None:
-        """Kill a process that is at work, if one is found; every 25th is paused instead."""
-        time.sleep(self._draw.uniform(0, _MOMENT_SECONDS))
-        child = self._children[self._draw.choice(sorted(self._children))]
-        seen = self._board.read(child.place)
-        if not seen.passed or seen.seconds_ago > _AT_WORK_SECONDS:
-            return
-        if self.deaths.total() % _PAUSE_EVERY == _PAUSE_EVERY - 1:
-            self._pause(child)
-            self.deaths[f"{child.role} paused beyond its lease"] += 1
-            return
+    def kill(self) -> bool:
+        """Kill a process that is at work, at any moment; another takes its place."""
+        child = self._met_at_work()
+        if child is None:
+            return False
         child.send(signal.SIGKILL)
         await_that(lambda: not child.alive, _STOP_SECONDS)
         last = self._board.read(child.place)
-        self.deaths[f"{child.role} after {last.point} {last.subject}".strip()] += 1
-        self._replace(child)
+        self.killed[f"{child.role} after {last.point} {last.subject}".strip()] += 1
+        del self._children[child.place]
+        self._start(child.role, child.place)
+        return True
 
-    def _pause(self, child: Child) -> None:
+    def pause(self) -> bool:
+        """Pause a process that is at work until its lease is over."""
+        child = self._met_at_work()
+        if child is None:
+            return False
         seconds = self._lease_seconds * self._draw.uniform(1.1, 2)
         child.send(signal.SIGSTOP)
-        threading.Timer(seconds, lambda: child.send(signal.SIGCONT)).start()
+        threading.Timer(seconds, child.send, [signal.SIGCONT]).start()
+        return True
 
-    def restart_a_worker(self) -> None:
-        """Ask one worker to stop, the next one each time, and start another in its place."""
-        workers = [child for child in self._children.values() if child.role == "worker"]
-        child = workers[self.restarts % len(workers)]
-        self.restarts += 1
-        self._stop([child])
-        self._replace(child)
+    def restart_a_worker(self) -> bool:
+        """Ask the worker that served longest to stop, when the one before it has left."""
+        self._see_off()
+        workers = (c for c in self._children.values() if c.role == "worker" and self._works(c))
+        child = None if self._leaving else next(workers, None)
+        if child is None:
+            return False
+        self._dismiss(child)
+        self.start("worker", 1)
+        return True
 
     def stop(self) -> None:
         """Ask everybody to stop."""
-        self._stop(self._children.values())
+        for child in list(self._children.values()):
+            self._dismiss(child)
+        await_that(self._all_left, 2 * _STOP_SECONDS)
 
-    def _replace(self, child: Child) -> None:
-        self._children[child.place] = self._nursery.start(child.role, child.place)
+    def _met_at_work(self) -> Child | None:
+        time.sleep(self._draw.uniform(0, _MOMENT_SECONDS))
+        working = [child for child in self._children.values() if self._works(child)]
+        return self._draw.choice(working) if working else None
 
-    def _stop(self, children: Iterable[Child]) -> None:
-        leaving = list(children)
-        for child in leaving:
-            child.send(signal.SIGTERM)
-        await_that(lambda: not any(child.alive for child in leaving), _STOP_SECONDS)
-        for child in leaving:
-            if child.alive or self._board.read(child.place).point != "ended":
+    def _works(self, child: Child) -> bool:
+        seen = self._board.read(child.place)
+        return bool(seen.passed) and seen.seconds_ago < _AT_WORK_SECONDS
+
+    def _start(self, role: str, place: int) -> None:
+        self._board.clear(place)  # what its predecessor did is no work of its own
+        self._children[place] = self._nursery.start(role, place)
+
+    def _free_place(self) -> int:
+        taken = {*self._children, *(child.place for child, _ in self._leaving)}
+        return next(place for place in count() if place not in taken)
+
+    def _dismiss(self, child: Child) -> None:
+        child.send(signal.SIGTERM)
+        del self._children[child.place]
+        self._leaving.append((child, time.monotonic() + _STOP_SECONDS))
+
+    def _all_left(self) -> bool:
+        self._see_off()
+        return not self._leaving
+
+    def _see_off(self) -> None:
+        """Those whose time to leave is over are gone now, one way or the other."""
+        leaving, self._leaving = self._leaving, []
+        for child, until in leaving:
+            if child.alive and time.monotonic() < until:
+                self._leaving.append((child, until))
+            elif child.alive or self._board.read(child.place).point != "ended":
                 self.improper += 1
                 child.send(signal.SIGKILL)
 

@@ -25,8 +25,8 @@ _PHONES = 4
 class Customers:
     """Begins conversations, never more at once than ``window``, and takes each its course.
 
-    ``allowed`` is how many may have begun by now; ``finished`` counts those whose texts have all
-    arrived.
+    ``allowed`` is how many may have begun by now, a window full at least; ``finished`` counts those
+    whose texts have all arrived.
     """
 
     simulator: Simulator
@@ -44,8 +44,9 @@ class Customers:
     _phones: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_PHONES))
 
     @property
-    def done(self) -> bool:
-        return self.finished == len(self.scripts)
+    def at_rest(self) -> bool:
+        """Whether all texts of all who have begun have arrived."""
+        return self.finished == self.begun
 
     @property
     def missing(self) -> list[str]:
@@ -65,7 +66,7 @@ class Customers:
             self._phones.shutdown()
 
     def _run(self) -> None:
-        while not self.done and not self._stop.wait(_ROUND_SECONDS):
+        while not self._stop.wait(_ROUND_SECONDS):
             self._look()
             self._go_on()
             self._begin_more()

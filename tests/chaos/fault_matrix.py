@@ -195,6 +195,5 @@ def standing() -> tuple[Fault, ...]:
 
 
 def wanted(usual: int, ambiguous: int) -> dict[str, int]:
-    """How often each row is to strike; what is always on or done by others is left out."""
-    rows = [name for name, row in MATRIX.items() if row.faults and name != "F15"] + ["F1"]
-    return {name: ambiguous if name in AMBIGUOUS else usual for name in rows}
+    """How often each row is to strike."""
+    return {name: ambiguous if name in AMBIGUOUS else usual for name in MATRIX}

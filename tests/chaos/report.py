@@ -19,7 +19,8 @@ _SHOWN = 10
 class Report:
     """One run.
 
-    ``drained_seconds`` counts from the last crash until nothing was left to do; None: too long.
+    ``drained_seconds`` counts from the last act of the nemesis until nothing was left to do; None:
+    too long. ``killed`` is what killed processes had last done, ``struck`` how often each fault.
     ``findings`` holds what each check found; all empty is what the engine is held to.
     """
 
@@ -31,9 +32,8 @@ class Report:
     texts: int
     calls: Mapping[str, int]
     struck: Mapping[str, int]
-    deaths: Mapping[str, int]
-    restarts: int
-    database_crashes: int
+    acts: Mapping[str, int]
+    killed: Mapping[str, int]
     improper_ends: int
     dead_letters: int
     findings: Mapping[str, tuple[str, ...]]
@@ -59,7 +59,6 @@ class Report:
         return (
             f"{self.conversations} conversations, {self.texts} texts in CXone, "
             f"{sum(self.calls.values())} calls in {self.seconds} s; "
-            f"{sum(self.deaths.values())} processes killed at work; "
             f"drained {self.drained_seconds} s after the last crash; "
             f"{self.dead_letters} dead letters."
         )
@@ -78,19 +77,25 @@ class Report:
             "| --- | ---: |",
             *(f"| {name} | {len(found)} |" for name, found in self.findings.items()),
             "",
+            "| what befell processes | times |",
+            "| --- | ---: |",
+            *_rows(self.acts),
+            "",
             "| killed | times |",
             "| --- | ---: |",
-            *_rows(self.deaths),
-            f"| workers restarted by SIGTERM | {self.restarts} |",
-            f"| Postgres killed | {self.database_crashes} |",
+            *_rows(self.killed),
             "",
             "| fault | | struck |",
             "| --- | --- | ---: |",
             *(f"| {n} | {row.title} | {self.struck.get(n, 0)} |" for n, row in MATRIX.items()),
             "",
         ]
-        if self.problems:
-            lines += ["```json", json.dumps(self.problems, indent=1), "```", ""]
+        amiss = {
+            **self.problems,
+            **({"struck too seldom": self.uncovered} if self.uncovered else {}),
+        }
+        if amiss:
+            lines += ["```json", json.dumps(amiss, indent=1), "```", ""]
         return "\n".join(lines)
 
 

@@ -1,21 +1,17 @@
-"""The crash loop in small: `make chaos` runs it, and the loop in full."""
+"""The crash loop in small, in every test run; ``make chaos`` runs it in full."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
 from .crash_loop import CrashLoop
+from .nemesis import DATABASE_CRASHED, KILLED, PAUSED, RESTARTED
 from .plan import Plan
 from .stores import MakeStore, postgres_store, sqlite_store
 
 
-@pytest.mark.skipif(
-    os.environ.get("SMS_FSM_CHAOS") != "full",
-    reason="wants a machine of its own: make chaos runs it",
-)
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("make_store", "database_crashes"), [(sqlite_store, 0), (postgres_store, 2)]
@@ -27,15 +23,17 @@ def test_killed_processes_lose_nothing_and_send_nothing_twice(
         seed=20260301,
         conversations=60,
         kills=14,
-        usual=0,
-        ambiguous=4,
+        pauses=1,
         restarts=2,
         database_crashes=database_crashes,
+        ambiguous=4,
         workers=4,
         window=25,
     )
     with make_store(tmp_path) as store:
         report = CrashLoop(plan, store, tmp_path).run()
-    assert report.problems == {}, report.as_markdown()
-    assert sum(report.deaths.values()) == plan.kills
-    assert report.uncovered == {}
+    told = report.as_markdown()
+    assert report.problems == {}, told
+    assert report.uncovered == {}, told
+    done = (report.acts.get(name, 0) for name in (KILLED, PAUSED, RESTARTED, DATABASE_CRASHED))
+    assert tuple(done) == (14, 1, 2, database_crashes), told

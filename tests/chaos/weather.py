@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from sms_fsm.simulator import Simulator
+from sms_fsm.simulator import Fault, Simulator
 
 from .fault_matrix import MARKS, variants
 
@@ -22,7 +22,8 @@ class Weather:
     """Asks the simulator for faults; call `blow` with the run's progress (0 to 1) now and then.
 
     Args:
-        wanted: how often each row is to strike in the whole run.
+        wanted: how often each row is to strike in the whole run; those that are always on or done
+            by others are left to them.
     """
 
     simulator: Simulator
@@ -35,11 +36,21 @@ class Weather:
     def blow(self, progress: float) -> None:
         """Ask for what is behind, one of each row at most."""
         self._count()
-        for name, wanted in self.wanted.items():
+        for name in self._own:
+            wanted = self.wanted[name]
             due = wanted * _SURPLUS * progress
             waiting = self._asked[name] - self.struck[name]
             if self._asked[name] < due and waiting < _WAITING_AT_MOST:
                 self._ask(name)
+
+    @property
+    def through(self) -> bool:
+        """Whether each row has struck often enough."""
+        return all(self.struck[name] >= self.wanted[name] for name in self._own)
+
+    @property
+    def _own(self) -> list[str]:
+        return [name for name in self.wanted if name == "F1" or _sporadic(name)]
 
     def _count(self) -> None:
         ledger = self.simulator.ledger
@@ -51,5 +62,10 @@ class Weather:
         if name == "F1":
             self.simulator.refuse(_REFUSED_SECONDS, label="F1")
             return
-        fault = self.draw.choice([f for f in variants(name) if f.containing not in MARKS])
+        fault = self.draw.choice(_sporadic(name))
         self.simulator.fault(replace(fault, nth=self.draw.randint(1, 5)))
+
+
+def _sporadic(name: str) -> list[Fault]:
+    """The faults of a row that do not wait for a marked text."""
+    return [fault for fault in variants(name) if fault.containing not in MARKS]
