@@ -26,9 +26,15 @@ class Buffer:
     changed_messages: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     events: Rows = field(default_factory=list)
     effects: Rows = field(default_factory=list)
+    finished: Rows = field(default_factory=list)
     posts: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed_conversations: Rows = field(default_factory=list)
     counts: dict[tuple[str, str, int], int] = field(default_factory=dict)
+
+    @property
+    def has_queued(self) -> bool:
+        """Whether an effect that is not yet written waits behind another."""
+        return any(effect["state"] == "queued" for effect in self.effects)
 
     def flush(self, driver: Driver, *, last: bool = False) -> None:
         """Write everything; the figures wait for the ``last`` time.
@@ -46,6 +52,7 @@ class Buffer:
             (sql.UPDATE_MESSAGE, [*self.changed_messages.values()]),
             (sql.INSERT_EVENT, self.events),
             (sql.INSERT_EFFECT, self.effects),
+            (sql.FINISH, self.finished),
             (sql.REGISTER_POST, [*self.posts.values()]),
             (sql.UPDATE_CONVERSATION, self.changed_conversations),
             (sql.COUNT, self._counts() if last else []),
@@ -70,7 +77,7 @@ class Buffer:
     def _clear(self) -> None:
         for rows in (self.keys, self.new_conversations, self.new_messages, self.changed_messages):
             rows.clear()
-        for listed in (self.events, self.effects, self.changed_conversations):
+        for listed in (self.events, self.effects, self.finished, self.changed_conversations):
             listed.clear()
         self.posts.clear()
 

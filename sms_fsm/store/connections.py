@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
@@ -22,21 +23,40 @@ class CutOff(Exception):
     """
 
 
-class Connections:
+class Connected(Protocol):
+    """A connection, SQLAlchemy's or the driver's."""
+
+    def begin(self) -> AbstractContextManager[Any]:
+        """A transaction, committed at its end; an exception rolls it back."""
+        ...
+
+    def close(self) -> None:
+        """Give it back to the pool."""
+        ...
+
+
+C = TypeVar("C", bound=Connected)
+
+
+class Connections(Generic[C]):
     """Hands connections to transactions and keeps a few of them.
 
     Args:
         connect: takes one from the pool, which asks whether it still works.
+        is_gone: whether one was cut off.
         most: how many are kept.
     """
 
-    def __init__(self, connect: Callable[[], Connection], *, most: int) -> None:
+    def __init__(
+        self, connect: Callable[[], C], *, is_gone: Callable[[C], bool], most: int
+    ) -> None:
         self._connect = connect
+        self._is_gone = is_gone
         self._most = most
-        self._resting: list[tuple[Connection, float]] = []
+        self._resting: list[tuple[C, float]] = []
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[C]:
         """A connection in a transaction, committed at the end; an exception rolls it back.
 
         Raises:
@@ -50,7 +70,7 @@ class Connections:
                 yield connection
                 worked = True
         except BaseException:
-            gone = rested is not None and not worked and _is_gone(rested)
+            gone = rested is not None and not worked and self._is_gone(rested)
             connection.close()
             if gone:
                 raise CutOff from None
@@ -62,7 +82,7 @@ class Connections:
         while self._resting:
             self._resting.pop()[0].close()
 
-    def _rested(self) -> Connection | None:
+    def _rested(self) -> C | None:
         try:
             connection, since = self._resting.pop()
         except IndexError:
@@ -72,14 +92,15 @@ class Connections:
         connection.close()
         return None
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: C) -> None:
         if len(self._resting) < self._most:
             self._resting.append((connection, time.monotonic()))
         else:
             connection.close()
 
 
-def _is_gone(connection: Connection) -> bool:
+def is_gone(connection: Connection) -> bool:
+    """Whether a connection of SQLAlchemy was cut off."""
     return connection.invalidated or getattr(
         connection.connection.driver_connection, "closed", False
     )

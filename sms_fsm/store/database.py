@@ -20,7 +20,8 @@ from tenacity import (
 
 from sms_fsm.errors import SettingsError, StoreUnavailable
 from sms_fsm.failpoints import reach
-from sms_fsm.store.connections import Connections, CutOff
+from sms_fsm.store.connections import Connected, Connections, CutOff, is_gone
+from sms_fsm.store.driver import Driver, Looker
 from sms_fsm.store.urls import connect_arguments, is_sqlite, store_url
 
 LOCK_WAIT_SECONDS = 10.0
@@ -34,6 +35,7 @@ _DEADLOCK_DETECTED = "40P01"
 _MET_ANOTHER = (_SERIALIZATION_FAILURE, _DEADLOCK_DETECTED)
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Connected)
 
 
 class Conflict(Exception):
@@ -59,8 +61,10 @@ class Database:
         self.engine = engine
         self.is_sqlite = engine.dialect.name == "sqlite"
         self._lock_wait_seconds = lock_wait_seconds
-        self._writers = Connections(self.engine.connect, most=_KEPT_WRITERS)
-        self._readers = Connections(self._reader, most=_KEPT_READERS)
+        self._writers = Connections(self.engine.connect, is_gone=is_gone, most=_KEPT_WRITERS)
+        self._readers = Connections(self._reader, is_gone=is_gone, most=_KEPT_READERS)
+        self._fast_writers = Connections(self._driver, is_gone=_is_cut_off, most=_KEPT_WRITERS)
+        self._fast_readers = Connections(self._looker, is_gone=_is_cut_off, most=_KEPT_READERS)
         # SQLite has one writer: threads that queue here do not poll the file lock.
         self.writer: threading.Lock = beside.writer if beside else threading.Lock()
 
@@ -72,12 +76,19 @@ class Database:
         Raises:
             StoreUnavailable: the store is locked, full or gone; nothing was stored.
         """
-        try:
-            return self._write_once(work)
-        except Conflict:
-            return self._write_again(work)
+        return self._written(self._writers, work)
 
-    def _write_again(self, work: Callable[[Connection], T]) -> T:
+    def transact(self, work: Callable[[Driver], T]) -> T:
+        """The same on the driver's own cursor: the hot path."""
+        return self._written(self._fast_writers, work)
+
+    def _written(self, connections: Connections[C], work: Callable[[C], T]) -> T:
+        try:
+            return self._write_once(connections, work)
+        except Conflict:
+            return self._write_again(connections, work)
+
+    def _write_again(self, connections: Connections[C], work: Callable[[C], T]) -> T:
         retrying = Retrying(
             retry=retry_if_exception_type(Conflict),
             stop=stop_after_delay(self._lock_wait_seconds),
@@ -85,16 +96,16 @@ class Database:
             reraise=True,
         )
         try:
-            result: T = retrying(self._write_once, work)
+            result: T = retrying(self._write_once, connections, work)
         except Conflict:
             raise StoreUnavailable("the store is busy: call again") from None
         return result
 
-    def _write_once(self, work: Callable[[Connection], T]) -> T:
+    def _write_once(self, connections: Connections[C], work: Callable[[C], T]) -> T:
         with (
             self._single_writer(),
             translated(self.engine),
-            self._writers.transaction() as connection,
+            connections.transaction() as connection,
         ):
             result = work(connection)
             reach("commit.before")
@@ -107,20 +118,32 @@ class Database:
         Raises:
             StoreUnavailable: the store cannot be reached.
         """
-        try:
-            return self._read_once(work)
-        except Conflict:
-            return self._read_again(work)
+        return self._was_read(self._readers, work)
 
-    def _read_again(self, work: Callable[[Connection], T]) -> T:
+    def look(self, work: Callable[[Driver], T]) -> T:
+        """Run one statement that reads on the driver's own cursor: no transaction is needed."""
+        return self._was_read(self._fast_readers, work)
+
+    def _was_read(self, connections: Connections[C], work: Callable[[C], T]) -> T:
         try:
-            return self._read_once(work)
+            return self._read_once(connections, work)
+        except Conflict:
+            pass
+        try:
+            return self._read_once(connections, work)
         except Conflict:
             raise StoreUnavailable("the store is busy: call again") from None
 
-    def _read_once(self, work: Callable[[Connection], T]) -> T:
-        with translated(self.engine), self._readers.transaction() as connection:
+    def _read_once(self, connections: Connections[C], work: Callable[[C], T]) -> T:
+        with translated(self.engine), connections.transaction() as connection:
             return work(connection)
+
+    def _driver(self) -> Driver:
+        return Driver(self.engine.connect())
+
+    def _looker(self) -> Looker:
+        isolation = {} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
+        return Looker(self.engine.connect().execution_options(**isolation))
 
     def _reader(self) -> Connection:
         isolation = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
@@ -140,8 +163,13 @@ class Database:
 
     def close(self) -> None:
         """Give the connections back."""
-        self._writers.close()
-        self._readers.close()
+        for connections in (
+            self._writers,
+            self._readers,
+            self._fast_writers,
+            self._fast_readers,
+        ):
+            connections.close()
         self.engine.dispose()
 
 
@@ -228,6 +256,10 @@ def translated(engine: Engine) -> Iterator[None]:
         raise Conflict from None
     except PoolTimeout:
         raise StoreUnavailable("the store is busy: call again") from None
+
+
+def _is_cut_off(driver: Driver) -> bool:
+    return driver.gone
 
 
 def _is_conflict(error: BaseException | None, driver: Any) -> bool:

@@ -14,10 +14,12 @@ from sms_fsm.graph import StateGraph, check_version
 from sms_fsm.machine import Step
 from sms_fsm.ports import Reads, Subject
 from sms_fsm.store import outbox
+from sms_fsm.store import statements as sql
 from sms_fsm.store.database import Database
+from sms_fsm.store.driver import Driver
 from sms_fsm.store.group_commit import GroupCommit
-from sms_fsm.store.rows import conversation_from, message_from
-from sms_fsm.store.statements import CONVERSATION, GRAPH_VERSION, MESSAGE
+from sms_fsm.store.rows import locked_conversation, message_of
+from sms_fsm.store.statements import GRAPH_VERSION
 from sms_fsm.store.unit_of_work import UnitOfWork
 
 T = TypeVar("T")
@@ -45,14 +47,14 @@ class Repository:
 
     def _transact(self, work: Callable[[UnitOfWork], T], reads: Sequence[Reads]) -> T:
 
-        def transaction(connection: Connection) -> tuple[T, list[Step]]:
-            uow = UnitOfWork(connection)
+        def transaction(driver: Driver) -> tuple[T, list[Step]]:
+            uow = UnitOfWork(driver)
             uow.expect(reads)
             result = work(uow)
             uow.complete()
             return result, uow.steps
 
-        result, steps = self._database.write(transaction)
+        result, steps = self._database.transact(transaction)
         if self._listener is not None:
             for step in steps:
                 self._listener(step)
@@ -60,44 +62,34 @@ class Repository:
 
     def subject(self, effect: Effect) -> Subject:
         """What an effect is about, as it is now."""
-
-        def load(connection: Connection) -> Subject:
-            row = connection.execute(
-                select(CONVERSATION).where(CONVERSATION.c.id == effect.conversation)
-            ).one()
-            text = connection.execute(
-                select(MESSAGE).where(
-                    MESSAGE.c.conversation == effect.conversation, MESSAGE.c.seq == effect.message
-                )
-            ).first()
-            conversation = conversation_from(row)
-            return Subject(
-                conversation=conversation,
-                message=None if text is None else message_from(text),
-                opted_out=UnitOfWork(connection).opted_out(conversation),
-            )
-
-        return self._database.read(load)
+        values = {"id": effect.conversation, "message": effect.message}
+        row = self._database.look(lambda driver: driver.first(sql.SUBJECT, values))
+        if row is None:
+            raise LookupError("an effect has a conversation")
+        *conversation, data, body, opted_out = row
+        return Subject(
+            conversation=locked_conversation(tuple(conversation)).conversation,
+            message=None if data is None else message_of(effect.message or 0, data, body),
+            opted_out=opted_out is not None,
+        )
 
     def claim(self, now: datetime, *, limit: int, lease_seconds: float) -> Sequence[Effect]:
         """Lease effects that are due, each to one caller, for real seconds."""
-        if not self._database.read(lambda connection: outbox.is_due(connection, now)):
+        if self._database.is_sqlite and not self._database.look(
+            lambda driver: outbox.is_due(driver, now)
+        ):
             return ()
-        return self._database.write(
-            lambda connection: outbox.claim(
-                connection, now, limit=limit, lease_seconds=lease_seconds
-            )
+        return self._database.transact(
+            lambda driver: outbox.claim(driver, now, limit=limit, lease_seconds=lease_seconds)
         )
 
     def release(self, effects: Sequence[Effect]) -> None:
         """Hand back leased effects that were not begun."""
-        self._database.write(lambda connection: outbox.release(connection, effects))
+        self._database.transact(lambda driver: outbox.release(driver, effects))
 
     def due_timers(self, now: datetime, *, limit: int) -> Sequence[str]:
         """Conversations with a timer that is due."""
-        return self._database.read(
-            lambda connection: outbox.due_timers(connection, now, limit=limit)
-        )
+        return self._database.look(lambda driver: outbox.due_timers(driver, now, limit=limit))
 
     def graph_document(self, behaviour_hash: str) -> tuple[int, str] | None:
         """Version and document of a graph that the store knows."""

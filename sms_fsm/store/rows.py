@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -11,7 +12,7 @@ from sqlalchemy import Row
 
 from sms_fsm.conversation import Conversation, Message
 from sms_fsm.effects import Effect, EffectState
-from sms_fsm.store.statements import LOCKED_COLUMNS
+from sms_fsm.store.statements import LOCKED_COLUMNS, OUTBOX
 
 
 def conversation_from(row: Row[Any]) -> Conversation:
@@ -52,7 +53,7 @@ def locked_conversation(row: tuple[Any, ...]) -> Locked:
         ),
         lane_head=lane_head,
         log_hash=log_hash,
-        state_since=since if isinstance(since, datetime) else datetime.fromisoformat(since),
+        state_since=_moment(since),
     )
 
 
@@ -62,23 +63,35 @@ def message_from(row: Row[*tuple[Any, ...]]) -> Message:
     return Message.from_data(row.seq, row.data, None if body is None else body.decode())
 
 
-def effect_from(row: Row[Any]) -> Effect:
-    """An effect of the outbox."""
-    return Effect(
-        id=row.id,
-        name=row.name,
-        conversation=row.conversation,
-        attempts=row.attempts,
-        reason=row.reason,
-        due_at=row.due_at,
-        state=EffectState(row.state),
-        data=row.data,
-        message=row.message,
-        timer=row.timer,
-        token=row.token,
-        failures=row.failures,
-        unknown_since=row.unknown_since,
-        started_at=row.started_at,
-        looked_up=row.looked_up,
-        interrupted=row.interrupted,
-    )
+def message_of(seq: int, data: str, body: bytes | None) -> Message:
+    """A text with its body, from the driver's columns."""
+    return Message.from_data(seq, orjson.loads(data), None if body is None else body.decode())
+
+
+def effect_from(row: Sequence[Any]) -> Effect:
+    """An effect of the outbox, from a row of all its columns, SQLAlchemy's or the driver's."""
+    columns = dict(zip(_EFFECT_COLUMNS, row, strict=True))
+    columns["state"] = EffectState(columns["state"])
+    columns["data"] = _json(columns["data"])
+    for name in ("timer", "looked_up", "interrupted"):
+        columns[name] = bool(columns[name])
+    for name in ("due_at", "started_at", "unknown_since"):
+        columns[name] = columns[name] and _moment(columns[name])
+    for name in _ONLY_STORED:
+        del columns[name]
+    return Effect(**columns)
+
+
+_EFFECT_COLUMNS = tuple(column.name for column in OUTBOX.c)
+_ONLY_STORED = ("position", "lease_until")
+
+
+def _moment(value: datetime | str) -> datetime:
+    """As `sms_fsm.store.columns.Instant` reads it."""
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return moment.astimezone(UTC)
+
+
+def _json(value: Mapping[str, Any] | str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = orjson.loads(value) if isinstance(value, str) else value
+    return found

@@ -210,14 +210,6 @@ def _register_post(insert_into: Insert) -> Any:
 
 
 REGISTER_POST = Statement(_register_post)
-IS_PARKED = Statement(
-    lambda _: select(PARKED.c.about).where(PARKED.c.about == bindparam("about")).limit(1)
-)
-OPTED_OUT = Statement(
-    lambda _: select(OPT_OUT.c.customer).where(
-        OPT_OUT.c.customer == bindparam("customer"), OPT_OUT.c.business == bindparam("business")
-    )
-)
 
 
 def _count(insert_into: Insert) -> Any:
@@ -231,17 +223,6 @@ def _count(insert_into: Insert) -> Any:
 
 
 COUNT = Statement(_count)
-TAKE_BACK = Statement(
-    lambda _: (
-        select(OUTBOX.c.id)
-        .where(
-            OUTBOX.c.id == bindparam("id"),
-            OUTBOX.c.token == bindparam("token"),
-            OUTBOX.c.state == "leased",
-        )
-        .with_for_update()
-    )
-)
 FINISH = Statement(
     lambda _: (
         update(OUTBOX)
@@ -249,26 +230,22 @@ FINISH = Statement(
         .values(state="done", reason=None, lease_until=None)
     )
 )
-ADVANCE = Statement(
-    lambda _: (
-        update(OUTBOX)
-        .where(
-            OUTBOX.c.id
-            == (
-                select(OUTBOX.c.id)
-                .where(
-                    OUTBOX.c.conversation == bindparam("conversation"), OUTBOX.c.state == "queued"
-                )
-                .order_by(OUTBOX.c.position)
-                .limit(1)
-                .scalar_subquery()
-            )
-        )
-        .values(state="pending")
-        .returning(OUTBOX.c.id)
-    )
-)
 
+
+def _subject(_: Insert) -> Any:
+    """What an effect is about: its conversation, its text, and a word if they opted out."""
+    text = and_(MESSAGE.c.conversation == CONVERSATION.c.id, MESSAGE.c.seq == bindparam("message"))
+    numbers = and_(
+        OPT_OUT.c.customer == CONVERSATION.c.customer, OPT_OUT.c.business == CONVERSATION.c.business
+    )
+    return (
+        select(*_LOCKED, MESSAGE.c.data, MESSAGE.c.body, OPT_OUT.c.source)
+        .select_from(CONVERSATION.outerjoin(MESSAGE, text).outerjoin(OPT_OUT, numbers))
+        .where(CONVERSATION.c.id == bindparam("id"))
+    )
+
+
+SUBJECT = Statement(_subject)
 
 # Reading ahead: for one caller
 
