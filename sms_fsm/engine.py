@@ -40,6 +40,7 @@ from sms_fsm.ports import Messaging
 from sms_fsm.recorder import Recorder
 from sms_fsm.registry import IsolationRule, Registry
 from sms_fsm.store import (
+    Bell,
     Board,
     CarrierFigures,
     Database,
@@ -165,7 +166,9 @@ class Engine:
             fallback=fallback,
             handlers=registry.effects,
         )
-        dispatcher = Dispatcher(repository, recorder, machines, settings, around)
+        bell = Bell(database)
+        told.add(bell.hear)
+        dispatcher = Dispatcher(repository, recorder, machines, settings, around, bell=bell)
         return cls(
             databases=(database, hurried),
             intake=take_in(repository),
@@ -328,7 +331,12 @@ class Engine:
         return self._dispatcher.drain(limit=limit)
 
     def work(self, stop: threading.Event, *, poll_interval: float = 0.5) -> None:
-        """Drain until ``stop`` is set, looking for work every ``poll_interval`` seconds."""
+        """Drain until ``stop`` is set.
+
+        What this engine takes in, or another on the same Postgres, is taken up at once; for due
+        times, and on SQLite for what other processes take in, it looks every ``poll_interval``
+        seconds.
+        """
         self._dispatcher.work(stop, poll_interval=poll_interval)
 
     def retry(self, effect_id: str, *, actor: str | None = None, reason: str | None = None) -> None:

@@ -7,7 +7,9 @@ may have applied.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
@@ -243,6 +245,7 @@ class Reads:
         key: of the inbox.
         pair: customer, business number and isolation of a conversation that it will lock.
         conversation: the id of one.
+        effect: the id of an effect of one, which it will take back.
         conversation_id: CXone's id of one.
         message_id: CXone's id of a post of one.
     """
@@ -250,6 +253,7 @@ class Reads:
     key: str | None = None
     pair: tuple[str, str, str] | None = None
     conversation: str | None = None
+    effect: str | None = None
     conversation_id: str | None = None
     message_id: str | None = None
 
@@ -397,6 +401,23 @@ class UnitOfWork(Protocol):
 
     def forget(self, now: datetime, *, limit: int) -> int:
         """Remove keys and parked callbacks whose time is over; gives how many."""
+        ...
+
+
+class Bell(Protocol):
+    """Wakes workers; they look for work now and then all the same."""
+
+    @property
+    def times(self) -> int:
+        """How often it rang."""
+        ...
+
+    def wait(self, times: int, seconds: float) -> None:
+        """Until it rang more often than so many times, or so long."""
+        ...
+
+    def attended(self, stop: threading.Event) -> AbstractContextManager[None]:
+        """While a worker waits for it; it rings when ``stop`` is set."""
         ...
 
 

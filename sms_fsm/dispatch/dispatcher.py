@@ -35,7 +35,7 @@ from sms_fsm.errors import CXoneError, StoreUnavailable
 from sms_fsm.graph import OnFailure
 from sms_fsm.logs import get_logger
 from sms_fsm.machines import Machines
-from sms_fsm.ports import Reads, Store, UnitOfWork
+from sms_fsm.ports import Bell, Reads, Store, UnitOfWork
 from sms_fsm.recorder import Recorder
 
 _log = get_logger(__name__)
@@ -52,6 +52,7 @@ _PERFORMERS: Mapping[str, Callable[[Attempt], Outcome]] = MappingProxyType(
     }
 )
 _TIMERS_AT_ONCE = 100
+_TIMERS_WAIT_SECONDS = 1.0
 _FORGET_AT_ONCE = 500
 _FORGET_EVERY_SECONDS = 60.0
 
@@ -61,6 +62,7 @@ class Dispatcher:
 
     Args:
         around: what effects are carried out with.
+        bell: ends the wait for work.
     """
 
     def __init__(
@@ -70,13 +72,17 @@ class Dispatcher:
         machines: Machines,
         settings: Settings,
         around: Surroundings,
+        *,
+        bell: Bell,
     ) -> None:
         self._store = store
         self._recorder = recorder
         self._machines = machines
         self._settings = settings
         self._around = around
+        self._bell = bell
         self._forgot_at: float | None = None
+        self._timers_at = 0.0
 
     def drain(self, *, limit: int | None = None) -> int:
         """Carry out all that is due now, and what that plans for now; gives how many."""
@@ -86,18 +92,23 @@ class Dispatcher:
         return done
 
     def work(self, stop: threading.Event, *, poll_interval: float = 0.5) -> None:
-        """The same until ``stop`` is set; looks for work every ``poll_interval`` seconds.
+        """The same until ``stop`` is set; looks for work when the bell rings.
 
-        What it holds when it stops is finished first. A store that is away is waited for.
+        It looks every ``poll_interval`` seconds at the least. What it holds when it stops is
+        finished first. A store that is away is waited for.
         """
-        with ThreadPoolExecutor(self._settings.workers, "sms-fsm-worker") as pool:
+        with (
+            self._bell.attended(stop),
+            ThreadPoolExecutor(self._settings.workers, "sms-fsm-worker") as pool,
+        ):
             while not stop.is_set():
+                rung = self._bell.times
                 try:
                     self._rounds(pool, None, stop)
                     self._forget()
                 except StoreUnavailable as error:
                     _log.error("worker.store_unavailable", error=str(error))
-                stop.wait(poll_interval)
+                self._bell.wait(rung, poll_interval)
 
     def _rounds(self, pool: ThreadPoolExecutor, limit: int | None, stop: threading.Event) -> int:
         done = 0
@@ -109,7 +120,10 @@ class Dispatcher:
                     room = min(room, limit - done - len(running))
                 started = self._start(pool, room)
                 running |= started
-                fired = self._fire_timers(None if limit is None else limit - done - len(running))
+                fired = 0
+                if len(started) < room or self._timers_wait():
+                    left = None if limit is None else limit - done - len(running)
+                    fired = self._fire_timers(left)
                 done += fired
                 if not running and not fired:
                     break
@@ -145,7 +159,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - a host's guard or a lost graph must not stop the others
             _log.exception("effect.unrecordable", effect=effect.id, effect_name=effect.name)
             postpone = partial(self._postpone, effect=effect, reason=type(error).__name__)
-            self._store.write(postpone, Reads(conversation=effect.conversation))
+            self._store.write(postpone, Reads(conversation=effect.conversation, effect=effect.id))
 
     def _postpone(self, uow: UnitOfWork, *, effect: Effect, reason: str) -> None:
         """What it led to could not be recorded: whether it called is unknown from now on."""
@@ -159,7 +173,7 @@ class Dispatcher:
         effect = self._suspected(effect)
         attempt = self._attempt(effect, ends)
         outcome = self._perform(attempt)
-        reads = Reads(conversation=effect.conversation)
+        reads = Reads(conversation=effect.conversation, effect=effect.id)
         self._store.write(lambda uow: self._record(uow, effect, outcome), reads)
         _log.debug(
             "effect.carried_out",
@@ -255,7 +269,12 @@ class Dispatcher:
 
     # Timers and old keys
 
+    def _timers_wait(self) -> bool:
+        """Whether timers were not looked at for long, because there were effects to begin."""
+        return time.monotonic() - self._timers_at >= _TIMERS_WAIT_SECONDS
+
     def _fire_timers(self, limit: int | None) -> int:
+        self._timers_at = time.monotonic()
         now = self._around.clock()
         at_once = _TIMERS_AT_ONCE if limit is None else min(limit, _TIMERS_AT_ONCE)
         if at_once <= 0:

@@ -1,5 +1,6 @@
 """The durable store: SQLite beside the host, or Postgres for many."""
 
+from sms_fsm.store.bell import Bell
 from sms_fsm.store.board import Backlog, Board
 from sms_fsm.store.database import Database, open_database
 from sms_fsm.store.health import check_writable
@@ -10,6 +11,7 @@ from sms_fsm.store.tokens import SqlTokenStore
 
 __all__ = [
     "Backlog",
+    "Bell",
     "Board",
     "CarrierFigures",
     "Database",

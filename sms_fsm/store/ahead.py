@@ -30,11 +30,15 @@ class Remembered(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was found, and what is known not to be there (None)."""
+    """What was found, and what is known not to be there (None).
+
+    ``leases`` has the fencing tokens of leased effects; None is one that is not leased.
+    """
 
     conversations: Sequence[tuple[Any, ...]] = ()
     keys: dict[str, Remembered | None] = field(default_factory=dict)
     posts: dict[str, Post] = field(default_factory=dict)
+    leases: dict[str, int | None] = field(default_factory=dict)
     messages: Sequence[tuple[str, int, str]] = ()
 
 
@@ -46,6 +50,8 @@ def fetch(driver: Driver, reads: Sequence[Reads]) -> Fetched:
 
 
 def _fetch_one(driver: Driver, wanted: Reads) -> Fetched:
+    if wanted.effect is not None:
+        return _of_effect(wanted.effect, driver.first(sql.LOCK_EFFECT, {"id": wanted.effect}))
     if wanted.key is None:
         return Fetched()
     if wanted.message_id is not None:
@@ -61,6 +67,12 @@ def _fetch_one(driver: Driver, wanted: Reads) -> Fetched:
 
 def _of_conversation(key: str, row: tuple[Any, ...]) -> Fetched:
     return Fetched([row[:_LOCKED]], {key: _remembered(row[_LOCKED:])})
+
+
+def _of_effect(effect: str, row: tuple[Any, ...] | None) -> Fetched:
+    if row is None:
+        return Fetched()
+    return Fetched([row[:_LOCKED]], leases={effect: row[_LOCKED]})
 
 
 def _of_post(message_id: str, key: str, row: tuple[Any, ...] | None) -> Fetched:
@@ -83,6 +95,7 @@ def _fetch_many(driver: Driver, reads: Sequence[Reads]) -> Fetched:
         _all(driver, sql.LOCK_ALL, {"ids": sorted(identities)}),
         _keys(driver, {wanted.key for wanted in reads if wanted.key}),
         posts,
+        _leases(driver, {wanted.effect for wanted in reads if wanted.effect}),
         _messages(driver, posts.values()),
     )
 
@@ -109,6 +122,10 @@ def _keys(driver: Driver, wanted: set[str]) -> dict[str, Remembered | None]:
         for key, *columns in _all(driver, sql.ALL_KNOWN, {"keys": sorted(wanted)})
     }
     return {key: found.get(key) for key in wanted}
+
+
+def _leases(driver: Driver, wanted: set[str]) -> dict[str, int | None]:
+    return dict(_all(driver, sql.LEASES, {"ids": sorted(wanted)}))
 
 
 def _messages(driver: Driver, posts: Iterable[Post]) -> Sequence[tuple[Any, ...]]:

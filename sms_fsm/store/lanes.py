@@ -70,12 +70,8 @@ _MAKE_WAY = Statement(
         .returning(OUTBOX.c.id)
     )
 )
-_TAKE_BACK = Statement(
-    lambda _: (
-        select(OUTBOX.c.id)
-        .where(_THIS, OUTBOX.c.token == bindparam("token"), _in_states("leased"))
-        .with_for_update()
-    )
+_LEASE = Statement(
+    lambda _: select(OUTBOX.c.token).where(_THIS, _in_states("leased")).with_for_update()
 )
 _EFFECT = Statement(lambda _: select(OUTBOX).where(_THIS))
 _DEAD = Statement(lambda _: select(OUTBOX).where(_THIS, _in_states("dead")).with_for_update())
@@ -189,13 +185,19 @@ class Lanes(Transaction):
         Its conversation must be locked. A stale fencing token means that another worker took
         over: nothing of what this one found may be written.
         """
-        values = {"id": effect.id, "token": effect.token}
-        if self._driver.first(_TAKE_BACK, values) is None:
+        if self._lease(effect.id) != effect.token:
             return False
         held = self._held[effect.conversation]
         if held.lane_head == effect.id:
             held.lane_head, held.released, held.advancing = None, effect.id, True
         return True
+
+    def _lease(self, identity: str) -> int | None:
+        """The fencing token of an effect that somebody holds; the row is locked from now on."""
+        if identity not in self._leases:
+            row = self._driver.first(_LEASE, {"id": identity})
+            self._leases[identity] = None if row is None else row[0]
+        return self._leases[identity]
 
     def finish(self, effect: Effect) -> None:
         """It was carried out, or is no longer wanted."""

@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     func,
     select,
     tuple_,
@@ -275,6 +276,18 @@ def _lock_post(_: Insert) -> Any:
 
 LOCK_POST_AND_KEY = Statement(_lock_post)
 
+
+# Null where nobody holds it.
+_LEASE = case((OUTBOX.c.state == "leased", OUTBOX.c.token)).label("lease")
+LOCK_EFFECT = Statement(
+    lambda _: (
+        select(*_LOCKED, _LEASE)
+        .join(OUTBOX, OUTBOX.c.conversation == CONVERSATION.c.id)
+        .where(OUTBOX.c.id == bindparam("id"))
+        .with_for_update()
+    )
+)
+
 # Reading ahead on Postgres: for many callers
 
 
@@ -287,6 +300,14 @@ LOCK_ALL = Statement(
         select(*_LOCKED)
         .where(CONVERSATION.c.id == any_(_list("ids")))
         .order_by(CONVERSATION.c.id)
+        .with_for_update()
+    )
+)
+LEASES = Statement(
+    lambda _: (
+        select(OUTBOX.c.id, _LEASE)
+        .where(OUTBOX.c.id == any_(_list("ids")))
+        .order_by(OUTBOX.c.id)
         .with_for_update()
     )
 )

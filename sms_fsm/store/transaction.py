@@ -45,7 +45,7 @@ class Transaction:
         self._messages: dict[tuple[str, int], Message] = {}
         self._keys: dict[str, Remembered | None] = {}
         self._posts: dict[str, Post] = {}
-        self._leases: dict[str, int] = {}
+        self._leases: dict[str, int | None] = {}
         self._among_others = False
         self.steps: list[Step] = []
 

@@ -30,6 +30,7 @@ class UnitOfWork(Inbox, Conversations, Steps):
             self._messages[conversation, seq] = Message.from_data(seq, orjson.loads(data))
         self._keys.update(fetched.keys)
         self._posts.update(fetched.posts)
+        self._leases.update(fetched.leases)
 
     def complete(self) -> None:
         """Write what is left, and let the next effect of each lane go; the last thing to do."""
