@@ -84,6 +84,9 @@ class Turn(StrEnum):
 
 
 # What follows is copied several times in every step; `evolve` is fast because it has no slots.
+# Members of enumerations have names of their own: the look-up takes longer than a call.
+_DELIVERED = Outcome.DELIVERED
+_OUTBOUND = Direction.OUTBOUND
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class Part:
 
     @property
     def delivered(self) -> bool:
-        return any(attempt.outcome is Outcome.DELIVERED for attempt in self.attempts)
+        return _DELIVERED in [attempt.outcome for attempt in self.attempts]
 
     @property
     def failures(self) -> int:
@@ -218,7 +221,7 @@ class Message:
     @property
     def outbound(self) -> bool:
         """Whether carriers deliver it: outbound and no internal note."""
-        return self.direction is Direction.OUTBOUND and not self.note
+        return self.direction is _OUTBOUND and not self.note
 
     def to_data(self) -> dict[str, Any]:
         """As JSON holds it, without the text."""
@@ -311,6 +314,8 @@ class Conversation:
 
     def messages_with(self, message: Message) -> tuple[Message, ...]:
         """The loaded messages with this one new or replaced."""
+        if not self.messages:
+            return (message,)
         return (*[other for other in self.messages if other.seq != message.seq], message)
 
     @property

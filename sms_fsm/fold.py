@@ -26,6 +26,24 @@ from sms_fsm.values import evolve
 
 _RANK = {Outcome.UNKNOWN: 0, Outcome.PENDING: 0, Outcome.FAILED: 1, Outcome.DELIVERED: 2}
 _SILENT_STATUSES = frozenset({"queued", "accepted"})
+# By a table, because it is looked up in every report: calling an enumeration takes thrice the time.
+_OUTCOMES = {outcome.value: outcome for outcome in Outcome}
+
+# New values are copies of these, which is faster than a dataclass's own way.
+_PART = Part(0, 0, "", 0)
+_TEXT = Message(0, "", Direction.INBOUND, ())
+_POST = Attempt("", "")
+
+# Members that every step needs, by names of their own: looking one up takes longer than a call.
+_FAILED = Outcome.FAILED
+_INBOUND = Direction.INBOUND
+_OUTBOUND = Direction.OUTBOUND
+_TEXT_DELIVERED = MessageStatus.DELIVERED
+_TEXT_FAILED = MessageStatus.FAILED
+_TEXT_SENT = MessageStatus.SENT
+_TEXT_ACCEPTED = MessageStatus.ACCEPTED
+_TURN_DELIVERED = Turn.DELIVERED
+_TURN_FAILED = Turn.FAILED
 
 
 def fold(conversation: Conversation, event: Event, policies: Policies) -> Conversation:
@@ -33,26 +51,43 @@ def fold(conversation: Conversation, event: Event, policies: Policies) -> Conver
 
     Every message of the result has ``turn`` set only if this event decided something about it.
     """
-    if any(message.turn is not None for message in conversation.messages):
-        calm = tuple(evolve(message, turn=None) for message in conversation.messages)
-        conversation = evolve(conversation, messages=calm)
     change = _CHANGES.get(event.name)
-    return change(conversation, event, policies) if change else conversation
+    calm = _calm(conversation)
+    return change(calm, event, policies) if change else calm
+
+
+def _calm(conversation: Conversation) -> Conversation:
+    """The same, without what the last event decided."""
+    for message in conversation.messages:
+        if message.turn is not None:
+            messages = tuple(evolve(message, turn=None) for message in conversation.messages)
+            return evolve(conversation, messages=messages)
+    return conversation
 
 
 def _text_taken_in(conversation: Conversation, event: Event, _: Policies) -> Conversation:
     data = event.data
     inbound = event.name == "MessageReceived"
-    message = Message(
+    message = evolve(
+        _TEXT,
         seq=conversation.seq + 1,
         key=data["key"],
-        direction=Direction.INBOUND if inbound else Direction.OUTBOUND,
+        direction=_INBOUND if inbound else _OUTBOUND,
         note=data.get("note", False),
         participant_id=data.get("participant_id"),
         on_behalf_of=data.get("on_behalf_of"),
-        parts=tuple(Part(*part) for part in data["parts"]),
+        parts=_parts(data["parts"]),
     )
     return conversation.with_message(message)
+
+
+def _parts(slices: list[list[Any]]) -> tuple[Part, ...]:
+    return tuple(
+        [
+            evolve(_PART, start=start, end=end, encoding=encoding, segments=segments)
+            for start, end, encoding, segments in slices
+        ]
+    )
 
 
 def _opted_out(conversation: Conversation, event: Event, _: Policies) -> Conversation:
@@ -62,8 +97,8 @@ def _opted_out(conversation: Conversation, event: Event, _: Policies) -> Convers
     confirmation = Message(
         seq=conversation.seq + 1,
         key=event.data["key"],
-        direction=Direction.OUTBOUND,
-        parts=tuple(Part(*part) for part in event.data["parts"]),
+        direction=_OUTBOUND,
+        parts=_parts(event.data["parts"]),
         confirmation=True,
     )
     return conversation.with_message(confirmation)
@@ -73,7 +108,7 @@ def _given_up(conversation: Conversation, event: Event, _: Policies) -> Conversa
     message = conversation.message(event.message)
     if message is None or message.settled:
         return conversation
-    return _settle(conversation, message, Turn.FAILED)
+    return _settle(conversation, message, _TURN_FAILED)
 
 
 def _opened(conversation: Conversation, event: Event, _: Policies) -> Conversation:
@@ -123,10 +158,10 @@ def _posted(conversation: Conversation, event: Event, _: Policies) -> Conversati
     if message is None:
         return conversation
     part = message.parts[data["part"]]
-    attempt = Attempt(reference=data["reference"], message_id=data["message_id"])
+    attempt = evolve(_POST, reference=data["reference"], message_id=data["message_id"])
     part = evolve(part, attempts=(*part.attempts, attempt), retry_at=None)
     begins = message.outbound and not message.taken and not message.settled
-    message = _with_part(message, data["part"], part, taken=True)
+    message = _with_parts(message, _replaced(message.parts, data["part"], part), taken=True)
     return evolve(
         conversation,
         messages=conversation.messages_with(message),
@@ -142,13 +177,14 @@ def _reported(conversation: Conversation, event: Event, policies: Policies) -> C
         return conversation
     number = data["part"]
     part, failed_now = _with_word(message.parts[number], data)
-    message = _with_part(message, number, part, taken=message.taken)
-    if all(part.delivered for part in message.parts):
-        return _settle(conversation, message, Turn.DELIVERED)
-    if part.delivered:
-        calm = _with_part(message, number, evolve(part, retry_at=None), taken=message.taken)
-        return conversation.with_message(calm)
-    if failed_now and not message.settled and not message.exhausted:
+    delivered = part.delivered
+    if delivered and part.retry_at is not None:
+        part = evolve(part, retry_at=None)
+    parts = _replaced(message.parts, number, part)
+    if delivered and all(part.delivered for part in parts):
+        return _settle(conversation, message, _TURN_DELIVERED, parts)
+    message = _with_parts(message, parts, taken=message.taken)
+    if failed_now and not delivered and not message.settled and not message.exhausted:
         return _judge_failure(conversation, message, event, policies)
     return conversation.with_message(message)
 
@@ -157,9 +193,9 @@ def _with_word(part: Part, data: Mapping[str, Any]) -> tuple[Part, bool]:
     """The part with this report, and whether its newest attempt is to be judged as failed."""
     index = [attempt.message_id for attempt in part.attempts].index(data["message_id"])
     attempt = part.attempts[index]
-    outcome = Outcome(data["outcome"])
+    outcome = _OUTCOMES[data["outcome"]]
     better = _RANK[outcome] > _RANK[attempt.outcome]
-    failed = outcome is Outcome.FAILED and (better or data["revised"])
+    failed = outcome is _FAILED and (better or data["revised"])
     attempt = evolve(
         attempt,
         outcome=outcome if better else attempt.outcome,
@@ -181,8 +217,8 @@ def _judge_failure(
         if part.retry_at is not None:
             return conversation.with_message(message)
         retry_at = event.at + policies.retry_after[part.failures - 1]
-        message = _with_part(message, number, evolve(part, retry_at=retry_at), taken=message.taken)
-        return conversation.with_message(evolve(message, turn=Turn.RETRY))
+        parts = _replaced(message.parts, number, evolve(part, retry_at=retry_at))
+        return conversation.with_message(evolve(message, parts=parts, turn=Turn.RETRY))
     return _exhaust(conversation, message, fallback=event.data["fallback"])
 
 
@@ -201,13 +237,18 @@ def _exhaust(conversation: Conversation, message: Message, *, fallback: bool) ->
     )
     if fallback:
         return conversation.with_message(evolve(message, turn=Turn.FALLBACK))
-    return _settle(conversation, message, Turn.FAILED)
+    return _settle(conversation, message, _TURN_FAILED)
 
 
-def _settle(conversation: Conversation, message: Message, turn: Turn) -> Conversation:
-    """The last word on a message. A late ``delivered`` takes back an earlier failure."""
+def _settle(
+    conversation: Conversation, message: Message, turn: Turn, parts: tuple[Part, ...] | None = None
+) -> Conversation:
+    """The last word on a message. A late ``delivered`` takes back an earlier failure.
+
+    ``parts`` are what the message has now, where this event changed them.
+    """
     ended = message.taken and not message.settled
-    delivered = turn is Turn.DELIVERED
+    delivered = turn is _TURN_DELIVERED
     failures = conversation.spell_failed
     if delivered and message.failed_in_spell == conversation.spell:
         failures -= 1
@@ -216,9 +257,9 @@ def _settle(conversation: Conversation, message: Message, turn: Turn) -> Convers
     message = evolve(
         message,
         settled=True,
-        status=MessageStatus.DELIVERED if delivered else MessageStatus.FAILED,
+        status=_TEXT_DELIVERED if delivered else _TEXT_FAILED,
         failed_in_spell=conversation.spell if not delivered and ended else None,
-        parts=_without_retries(message.parts),
+        parts=_without_retries(message.parts if parts is None else parts),
         turn=turn,
     )
     return evolve(
@@ -236,8 +277,8 @@ def _died(conversation: Conversation, event: Event, _: Policies) -> Conversation
     if event.data["name"] == "PostMessage" and message.taken and not message.exhausted:
         return _exhaust(conversation, message, fallback=event.data["fallback"])
     if message.outbound:
-        return _settle(conversation, message, Turn.FAILED)
-    return conversation.with_message(evolve(message, status=MessageStatus.FAILED))
+        return _settle(conversation, message, _TURN_FAILED)
+    return conversation.with_message(evolve(message, status=_TEXT_FAILED))
 
 
 def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversation:
@@ -262,25 +303,32 @@ def _retried(conversation: Conversation, event: Event, _: Policies) -> Conversat
     )
 
 
-def _with_part(message: Message, number: int, part: Part, *, taken: bool) -> Message:
-    """The text with this part, and the status that this makes; settled texts keep theirs."""
-    parts = (*message.parts[:number], part, *message.parts[number + 1 :])
+def _replaced(parts: tuple[Part, ...], number: int, part: Part) -> tuple[Part, ...]:
+    return (*parts[:number], part, *parts[number + 1 :])
+
+
+def _with_parts(message: Message, parts: tuple[Part, ...], *, taken: bool) -> Message:
+    """The text with these parts, and the status that they make; settled texts keep theirs."""
     reached = None if message.settled else _reached(parts)
     return evolve(message, parts=parts, status=reached or message.status, taken=taken)
 
 
 def _reached(parts: tuple[Part, ...]) -> MessageStatus | None:
     """The status that the attempts amount to; None without any."""
-    attempts = [attempt for part in parts for attempt in part.attempts]
-    if not attempts:
-        return None
-    if all(_SILENT_STATUSES.issuperset(attempt.seen) for attempt in attempts):
-        return MessageStatus.ACCEPTED
-    return MessageStatus.SENT
+    reached = None
+    for part in parts:
+        for attempt in part.attempts:
+            if not _SILENT_STATUSES.issuperset(attempt.seen):
+                return _TEXT_SENT
+            reached = _TEXT_ACCEPTED
+    return reached
 
 
 def _without_retries(parts: tuple[Part, ...]) -> tuple[Part, ...]:
-    return tuple(part if part.retry_at is None else evolve(part, retry_at=None) for part in parts)
+    for part in parts:
+        if part.retry_at is not None:
+            return tuple(evolve(part, retry_at=None) for part in parts)
+    return parts
 
 
 _CHANGES: dict[str, Callable[[Conversation, Event, Policies], Conversation]] = {

@@ -14,6 +14,12 @@ from sms_fsm.events import Event
 
 Guard = Callable[[Conversation, Event], bool]
 
+# Members that every step needs, by names of their own: looking one up takes longer than a call.
+_RETRY = Turn.RETRY
+_FALLBACK = Turn.FALLBACK
+_INBOUND = Direction.INBOUND
+_SETTLING = (Turn.DELIVERED, Turn.FAILED)
+
 
 def already_routed(conversation: Conversation, event: Event) -> bool:
     """It was adopted or reactivated with a queue or an agent."""
@@ -29,23 +35,23 @@ def is_outbound(conversation: Conversation, event: Event) -> bool:
 def is_inbound(conversation: Conversation, event: Event) -> bool:
     """The text came from the customer."""
     message = conversation.message(event.message)
-    return message is not None and message.direction is Direction.INBOUND
+    return message is not None and message.direction is _INBOUND
 
 
 def retry_planned(conversation: Conversation, event: Event) -> bool:
     """This report makes another attempt necessary."""
-    return _turned(conversation, event, Turn.RETRY)
+    return _turned(conversation, event, _RETRY)
 
 
 def fallback_planned(conversation: Conversation, event: Event) -> bool:
     """This event leaves only the other channel."""
-    return _turned(conversation, event, Turn.FALLBACK)
+    return _turned(conversation, event, _FALLBACK)
 
 
 def message_settled(conversation: Conversation, event: Event) -> bool:
     """This event is the last word on its text."""
     message = conversation.message(event.message)
-    return message is not None and message.turn in (Turn.DELIVERED, Turn.FAILED)
+    return message is not None and message.turn in _SETTLING
 
 
 def nothing_outstanding(conversation: Conversation, event: Event) -> bool:

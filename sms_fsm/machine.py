@@ -7,27 +7,34 @@ machine gets callables only, because it would import and call dotted names found
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from transitions import EventData
 from transitions import Machine as TransitionsMachine
 
-from sms_fsm.actions import Action
+from sms_fsm.actions import Action, Planner
 from sms_fsm.conversation import Conversation
 from sms_fsm.effects import Cancellation, Lane, PlannedEffect
 from sms_fsm.events import COMMANDS, Event
 from sms_fsm.fold import fold
 from sms_fsm.graph import StateGraph, Transition
 from sms_fsm.guards import Guard
-from sms_fsm.values import evolve
+from sms_fsm.values import evolve, finish
+
+_FRONT = Lane.FRONT
+
+_MOST_TURNS = 4096
+
+Asked = tuple[tuple[str, bool], ...]
+"""The guards that were asked, in order, with their answers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+# A tuple, because one is made for every record that is replayed: a frozen dataclass takes thrice
+# the time to make.
+class Step(NamedTuple):
     """What one event did.
 
     Args:
@@ -44,7 +51,7 @@ class Step:
     before: Conversation
     after: Conversation
     transition: Transition | None
-    asked: tuple[tuple[str, bool], ...]
+    asked: Asked
     planned: tuple[PlannedEffect, ...]
     cancelled: tuple[Cancellation, ...]
     refused: bool
@@ -53,6 +60,20 @@ class Step:
     def refusing_guard(self) -> str | None:
         """The last guard that said no."""
         return next((name for name, answer in reversed(self.asked) if not answer), None)
+
+
+class Choice(NamedTuple):
+    """What the rules of a state say of an event.
+
+    Args:
+        transition: the first rule whose guards all hold, or None.
+        asked: the guards that were asked on the way to it.
+        plans: what its actions are to plan.
+    """
+
+    transition: Transition | None
+    asked: Asked
+    plans: tuple[Planner, ...]
 
 
 class Subject:
@@ -80,9 +101,12 @@ class Machine:
         self, graph: StateGraph, guards: Mapping[str, Guard], actions: Mapping[str, Action]
     ) -> None:
         self.graph = graph
+        self._policies = graph.policies
         self._actions = actions
+        self._awaiting = {state.name for state in graph.states.values() if state.awaits_delivery}
         # Events that start or end a timer where the state stays.
         self._timed = {name for t in graph.timers.values() for name in (t.event, *t.restarted_by)}
+        self._turned = lru_cache(_MOST_TURNS)(self._turn)
         self._machine = TransitionsMachine(
             model=None,
             states=list(graph.states),
@@ -103,81 +127,91 @@ class Machine:
 
     def step(self, conversation: Conversation, event: Event) -> Step:
         """What this event does to this conversation."""
-        folded = fold(conversation, event, self.graph.policies)
-        subject = Subject(folded, event)
-        self._fire(subject)
-        if subject.chosen is None and event.name in COMMANDS:
-            return self._refusal(conversation, subject)
-        planned, cancelled = self._plan(subject)
-        after = self._arrive(conversation, subject, planned)
+        folded = fold(conversation, event, self._policies)
+        transition, asked, plans = self._choice(folded, event)
+        if transition is None:
+            if event.name in COMMANDS:
+                after = evolve(conversation, seq=conversation.seq + 1)
+                return Step(event, conversation, after, None, asked, (), (), refused=True)
+            target = folded.state
+        else:
+            target = transition.target
+        planned, cancelled = self._plan(plans, folded, event) if plans else ((), ())
+        # What was folded anew is ours alone, now that guards and actions have looked at it.
+        made = evolve if folded is conversation else finish
+        after = made(folded, **self._arrival(folded, event, target, planned))
         return Step(
-            event=event,
-            before=conversation,
-            after=after,
-            transition=subject.chosen,
-            asked=tuple(subject.asked),
-            planned=planned,
-            cancelled=cancelled,
-            refused=False,
+            event, conversation, after, transition, asked, planned, cancelled, refused=False
         )
 
-    def _fire(self, subject: Subject) -> None:
-        trigger = self._machine.events.get(subject.event.name)
+    def _choice(self, folded: Conversation, event: Event) -> Choice:
+        """The rule that `transitions` finds, by asking guards what they say of the folded event."""
+        subject = Subject(folded, event)
+        trigger = self._machine.events.get(event.name)
         # `transitions` raises for an event that a state does not know; a fact must not be refused.
         if trigger is not None and subject.state in trigger.transitions:
             trigger.trigger(subject)
+        return self._chosen(subject.chosen, subject.asked)
 
-    def _refusal(self, conversation: Conversation, subject: Subject) -> Step:
-        return Step(
-            event=subject.event,
-            before=conversation,
-            after=evolve(conversation, seq=conversation.seq + 1),
-            transition=None,
-            asked=tuple(subject.asked),
-            planned=(),
-            cancelled=(),
-            refused=True,
-        )
+    def _chosen(self, transition: Transition | None, asked: Sequence[tuple[str, bool]]) -> Choice:
+        names = () if transition is None else transition.actions
+        return Choice(transition, tuple(asked), tuple([self._actions[name].plan for name in names]))
 
-    def _plan(self, subject: Subject) -> tuple[tuple[PlannedEffect, ...], tuple[Cancellation, ...]]:
+    def _plan(
+        self, plans: Iterable[Planner], folded: Conversation, event: Event
+    ) -> tuple[tuple[PlannedEffect, ...], tuple[Cancellation, ...]]:
         planned: list[PlannedEffect] = []
         cancelled: list[Cancellation] = []
-        for name in subject.chosen.actions if subject.chosen else ():
-            plan = self._actions[name].plan
-            for item in plan(subject.conversation, subject.event, self.graph.policies):
+        for plan in plans:
+            for item in plan(folded, event, self._policies):
                 if isinstance(item, PlannedEffect):
                     planned.append(item)
                 else:
                     cancelled.append(item)
         return tuple(planned), tuple(cancelled)
 
-    def _arrive(
-        self, before: Conversation, subject: Subject, planned: tuple[PlannedEffect, ...]
-    ) -> Conversation:
-        folded = subject.conversation
-        begins = subject.state != before.state and self.graph.states[subject.state].awaits_delivery
-        return evolve(
-            folded,
-            seq=before.seq + 1,
-            state=subject.state,
-            opening=folded.opening or any(effect.lane is Lane.FRONT for effect in planned),
-            spell=folded.spell + begins,
-            spell_failed=0 if begins else folded.spell_failed,
-            timers=self._timers(before, subject),
-        )
+    def _arrival(
+        self, folded: Conversation, event: Event, target: str, planned: Iterable[PlannedEffect]
+    ) -> dict[str, Any]:
+        """What changes of the conversation by its new state, beside what the event did to it."""
+        source = folded.state
+        changes: dict[str, Any] = {"seq": folded.seq + 1}
+        if planned and not folded.opening:
+            changes["opening"] = _FRONT in [effect.lane for effect in planned]
+        if target != source:
+            changes["state"] = target
+            if target in self._awaiting:
+                changes["spell"] = folded.spell + 1
+                changes["spell_failed"] = 0
+        if target != source or event.name in self._timed:
+            changes["timers"] = self._timers(folded, event, target)
+        return changes
 
-    def _timers(self, before: Conversation, subject: Subject) -> tuple[tuple[str, datetime], ...]:
-        if subject.state == before.state and subject.event.name not in self._timed:
-            return before.timers
-        running = dict(before.timers)
+    def _timers(
+        self, folded: Conversation, event: Event, target: str
+    ) -> tuple[tuple[str, datetime], ...]:
+        """The timers that run when an event has led from the present state to its target."""
+        ended, begun = self._turned(folded.state, event.name, target)
+        running = [pair for pair in folded.timers if pair[0] not in ended]
+        if begun:
+            running += [(name, event.at + after) for name, after in begun]
+            running.sort()
+        return tuple(running)
+
+    def _turn(
+        self, source: str, event: str, target: str
+    ) -> tuple[frozenset[str], tuple[tuple[str, timedelta], ...]]:
+        """The timers that end, and those that begin or begin anew."""
+        timers = self.graph.timers.values()
         # A timer that has gone off is over, even where no rule of the graph heard it.
-        running.pop(subject.event.name, None)
-        for timer in self.graph.timers.values():
-            if subject.state not in timer.states:
-                running.pop(timer.event, None)
-            elif before.state not in timer.states or subject.event.name in timer.restarted_by:
-                running[timer.event] = subject.event.at + timer.after
-        return tuple(sorted(running.items()))
+        ended = {event, *[timer.event for timer in timers if target not in timer.states]}
+        begun = {
+            timer.event: timer.after
+            for timer in timers
+            if target in timer.states
+            and (source not in timer.states or event in timer.restarted_by)
+        }
+        return frozenset(ended | begun.keys()), tuple(begun.items())
 
 
 def _ask(name: str, guard: Guard) -> Callable[[EventData], bool]:

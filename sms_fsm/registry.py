@@ -137,4 +137,4 @@ class Registry:
 
 
 def _plan_beside(name: str, _: Conversation, event: Event, __: Policies) -> Plan:
-    yield PlannedEffect(name, Lane.BESIDE, message=event.message)
+    return (PlannedEffect(name, Lane.BESIDE, message=event.message),)

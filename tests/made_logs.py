@@ -191,7 +191,7 @@ class Life:
     def _posted(self, identity: str, effect: PlannedEffect) -> Event:
         part, *rest = effect.data["parts"]
         if rest:
-            again = replace(effect, data={**effect.data, "parts": rest})
+            again = effect._replace(data={**effect.data, "parts": rest})
             self.waiting.insert(0, (identity, again))
         number = next(self._ids)
         return events.message_posted(

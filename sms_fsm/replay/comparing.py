@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import orjson
 
 from sms_fsm.graph import Mark, StateGraph
-from sms_fsm.machine import Step
+from sms_fsm.machine import Asked, Step
 from sms_fsm.replay.following import Record
 from sms_fsm.replay.lines import Entry, shown
 from sms_fsm.replay.machine import ReplayMachine
@@ -18,6 +19,8 @@ from sms_fsm.replay.verdicts import Bucket, Divergence
 
 class _Logged(Protocol):
     def to_data(self) -> dict[str, Any]: ...
+
+    def logs_as(self, data: Any) -> bool: ...
 
 
 def agrees(record: Record, step: Step, target: str, *, exact: bool) -> bool:
@@ -55,15 +58,30 @@ def _rule(step: Step) -> str | None:
 
 def _asked(record: Record, step: Step) -> bool:
     recorded: list[Any] = record["guards"]
-    return [list(pair) for pair in step.asked] == recorded if step.asked else not recorded
+    return _listed(step.asked) == recorded if step.asked else not recorded
+
+
+@lru_cache
+def _listed(asked: Asked) -> list[list[Any]]:
+    """As the log holds it; few sets of answers are asked for again and again."""
+    return [list(pair) for pair in asked]
 
 
 def _same(planned: Sequence[_Logged], recorded: list[Any]) -> bool:
     if not planned:
         return not recorded
-    data = [item.to_data() for item in planned]
-    # A host's action may plan values that JSON holds in another shape, such as tuples.
-    return data == recorded or orjson.loads(orjson.dumps(data)) == recorded
+    if len(planned) != len(recorded):
+        return False
+    for item, data in zip(planned, recorded, strict=True):
+        if not item.logs_as(data):
+            return _json(planned) == recorded
+    return True
+
+
+def _json(planned: Sequence[_Logged]) -> list[Any]:
+    """As JSON holds it: a host's action may plan values of another shape, such as tuples."""
+    data: list[Any] = orjson.loads(orjson.dumps([item.to_data() for item in planned]))
+    return data
 
 
 def _changed_effects(record: Record, step: Step) -> tuple[Counter[str], Counter[str]]:

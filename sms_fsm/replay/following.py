@@ -10,9 +10,11 @@ from sms_fsm.conversation import Conversation, Message
 from sms_fsm.effects import Lane
 from sms_fsm.events import Event
 from sms_fsm.replay.machine import ReplayMachine
-from sms_fsm.values import evolve
+from sms_fsm.values import evolve, finish
 
 Record = Mapping[str, Any]
+
+_instant = datetime.fromisoformat
 
 MISFITS = (ArithmeticError, AttributeError, LookupError, StopIteration, TypeError, ValueError)
 """What folding and guards raise for event data that no engine wrote."""
@@ -40,8 +42,9 @@ class Follower:
         number, former = event.message, self.conversation
         message = None if number is None else self.messages.get(number)
         loaded = () if message is None else (message,)
-        if former.state == state and former.graph_hash == behaviour_hash and _same(former, message):
-            return former
+        if former.state == state and former.graph_hash == behaviour_hash:
+            # Nobody else holds it, and only its maker will know that it was unloaded.
+            return former if _same(former.messages, message) else finish(former, messages=loaded)
         return evolve(former, state=state, graph_hash=behaviour_hash, messages=loaded)
 
     def keep(self, after: Conversation) -> None:
@@ -51,16 +54,16 @@ class Follower:
         self.conversation = after
 
 
-def _same(former: Conversation, message: Message | None) -> bool:
-    """Whether it holds this text and no other."""
+def _same(loaded: tuple[Message, ...], message: Message | None) -> bool:
+    """Whether this text is loaded and no other."""
     if message is None:
-        return not former.messages
-    return len(former.messages) == 1 and former.messages[0] is message
+        return not loaded
+    return len(loaded) == 1 and loaded[0] is message
 
 
 def event_of(record: Record) -> Event:
     """The event of a record."""
-    return Event(record["name"], datetime.fromisoformat(record["at"]), record["data"])
+    return Event(record["name"], _instant(record["at"]), record["data"])
 
 
 def followed(

@@ -162,7 +162,8 @@ class Judge:
         track, record = self.track, entry.record
         self._tally.judged += 1
         track.exercised.add(step)
-        track.bucket = track.bucket or Bucket.SAME
+        if track.bucket is None:
+            track.bucket = Bucket.SAME
         target = self._named(record["target"])
         misplaced = self._misplaced(step.before, target, machine.graph, arrival.graph)
         if not misplaced and agrees(record, step, target, exact=self._exact):
@@ -176,9 +177,8 @@ class Judge:
     ) -> tuple[str, ...]:
         """Whether the conversation was elsewhere before, or states are unknown to the graphs."""
         former = self.track.follower.conversation
-        where = (before.graph_hash, before.state)
         known = before.state in start.states and target in end.states
-        if known and where == (former.graph_hash, former.state):
+        if known and before.state == former.state and before.graph_hash == former.graph_hash:
             return ()
         moved = self._exact and not self.track.touched
         wrong = {

@@ -35,7 +35,7 @@ _FIELDS = {
     "hash": (str,),
 }
 _NAMES = tuple(_FIELDS)
-_TYPES = frozenset(product(*_FIELDS.values()))
+_TYPES = tuple(product(*_FIELDS.values()))
 _WITH_END = (*_NAMES, "last")
 _GRAPH_FIELDS = {"id": str, "version": int, "hash": str, "document": str}
 

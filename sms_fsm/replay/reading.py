@@ -7,9 +7,9 @@ whole cannot be missed: each stands for itself. Only one record is in memory at 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sms_fsm.replay.lines import Entry, GraphLine, read_line, shown
 from sms_fsm.replay.problems import LogProblem, ProblemCode
@@ -36,8 +36,9 @@ def read_log(lines: Iterable[str | bytes]) -> Iterator[LogItem]:
         if not line:
             continue
         item = read_line(number, line)
-        if isinstance(item, Entry) and reader.expects(item):
-            yield reader.follow(item)
+        entry = reader.follow(item) if isinstance(item, Entry) else None
+        if entry is not None:
+            yield entry
         else:
             yield from reader.place(item)
     if number == 0:
@@ -81,15 +82,18 @@ class _Reader:
         self._suspect: Entry | None = None
         self._slack = 0
 
-    def expects(self, entry: Entry) -> bool:
-        """Whether it is simply the next record of its conversation."""
+    def follow(self, entry: Entry) -> Entry | None:
+        """Take a record in if it is simply the next one of its conversation."""
         course, record = self._course, entry.record
-        return (
+        if (
             record["seq"] == course.expected
             and record["conversation"] == course.conversation
             and course.open
             and self._continued(entry)
-        )
+        ):
+            self._take(entry)
+            return entry if course.sound else entry._replace(sound=False)
+        return None
 
     def _continued(self, entry: Entry) -> bool:
         course = self._course
@@ -97,8 +101,7 @@ class _Reader:
             return True
         return course.due is not None and _continues(entry, course.due)
 
-    def follow(self, entry: Entry) -> Entry:
-        """Take the record in that was expected."""
+    def _take(self, entry: Entry) -> None:
         course, record = self._course, entry.record
         course.head = record["hash"]
         course.due = None
@@ -107,7 +110,6 @@ class _Reader:
         course.open = "last" not in record
         course.reported = False
         self._suspect, self._slack = None, 0
-        return entry if course.sound else entry._replace(sound=False)
 
     def _advance(
         self,
@@ -121,7 +123,7 @@ class _Reader:
         course = self._course
         course.sound = course.sound and sound
         due = _seal(entry.body, course.head) if altered else None
-        self.follow(entry)
+        self._take(entry)
         course.due = due
         course.expected = entry.seq + 1
         course.reported = altered
@@ -232,10 +234,10 @@ class _Reader:
 
 
 def _continues(entry: Entry, head: str) -> bool:
-    seal: str = entry.record["hash"]
-    return _seal(entry.body, head) == seal
+    sealed: bool = _seal(entry.body, head) == entry.record["hash"]
+    return sealed
 
 
 def _seal(body: bytes, head: str) -> str:
     """`sms_fsm.log.chained` on raw text."""
-    return hashlib.sha256(head.encode() + b"\n" + body + b"}").hexdigest()
+    return sha256(b"%b\n%b}" % (head.encode(), body)).hexdigest()
