@@ -16,8 +16,6 @@ import orjson
 
 from sms_fsm.machine import Step
 
-_LAST = ',"last":true'
-
 
 @dataclass(frozen=True, slots=True)
 class LoggedEvent:
@@ -91,22 +89,32 @@ def logged_event(record: str) -> LoggedEvent:
     )
 
 
-def sealed(record: str, seal: str, *, last: bool = False) -> str:
+def sealed(record: str, seal: str, *, last: int | None = None, of: int | None = None) -> str:
     """A record with its hash, as one line of an exported log.
 
-    ``last`` marks the end of its conversation, so that a removed tail is found.
+    Args:
+        last: the record ends its conversation, which is the how-manieth of the log: so a removed
+            tail is found, and a conversation that was removed whole. Older logs have True here.
+        of: it ends the log, too, which has so many conversations.
     """
-    return f'{record[:-1]},"hash":"{seal}"{_LAST if last else ""}}}'
+    end = "" if last is None else f',"last":{str(last).lower()}'
+    whole = "" if of is None else f',"of":{of}'
+    return f'{record[:-1]},"hash":"{seal}"{end}{whole}}}'
 
 
 def sealed_lines(log: Iterable[tuple[str, str]]) -> Iterator[str]:
     """The lines of an exported log, from records and hashes by conversation and number."""
     rest = iter(log)
-    entry = next(rest, None)
+    entry, number = next(rest, None), 1
     while entry is not None:
         following = next(rest, None)
-        last = following is None or _owner(following[0]) != _owner(entry[0])
-        yield sealed(*entry, last=last)
+        if following is None:
+            yield sealed(*entry, last=number, of=number)
+        elif _owner(following[0]) != _owner(entry[0]):
+            yield sealed(*entry, last=number)
+            number += 1
+        else:
+            yield sealed(*entry)
         entry = following
 
 

@@ -327,5 +327,5 @@ def made_log(
     """The lines of an exported log."""
     machine = machine or shipped_machine()
     yield graph_line(machine.graph)
-    for life in lives(conversations, events_each, seed=seed, machine=machine):
-        yield from sealed_lines(life.log)
+    made = lives(conversations, events_each, seed=seed, machine=machine)
+    yield from sealed_lines(record for life in made for record in life.log)

@@ -16,6 +16,9 @@ from sms_fsm.replay import Bucket, Coverage, Divergence, RebuildReport, ReplayRe
 
 _MOST_SHOWN = 20
 _LONGEST_VALUE = 60
+_UNNUMBERED = (
+    "an older export that does not number its conversations: one left out whole is not missed"
+)
 _BUCKETS = {
     Bucket.SAME: "same",
     Bucket.OTHER_EFFECTS: "other effects",
@@ -35,6 +38,7 @@ def report_document(report: ReplayReport, *, coverage: bool) -> dict[str, Any]:
         "divergent": report.divergent,
         "divergences": [asdict(one) for one in report.divergences],
         "faults": report.faults,
+        "numbered": report.numbered,
         "problems": [asdict(one) for one in report.problems],
         "added_effects": dict(report.added),
         "removed_effects": dict(report.removed),
@@ -56,6 +60,8 @@ def print_report(console: Console, log: Path, report: ReplayReport, *, coverage:
     _print_rest(console, report.divergent, "events that come out otherwise")
     _print_effects(console, "planned in addition", report.added)
     _print_effects(console, "no longer planned", report.removed)
+    if not report.numbered:
+        console.print(Text(_UNNUMBERED, style="yellow"), soft_wrap=True)
     if coverage:
         for one in report.coverage:
             _print_coverage(console, one)

@@ -83,6 +83,8 @@ class Judge:
         self._tally.events += 1
         if entry.begins:
             self.begin(entry.record)
+        if entry.record.get("last") is True:
+            self._tally.unnumbered += 1
         if entry.sound:
             self._judge(entry)
 

@@ -37,6 +37,7 @@ _FIELDS = {
 _NAMES = tuple(_FIELDS)
 _TYPES = tuple(product(*_FIELDS.values()))
 _WITH_END = (*_NAMES, "last")
+_AT_THE_END = (*_WITH_END, "of")
 _GRAPH_FIELDS = {"id": str, "version": int, "hash": str, "document": str}
 
 
@@ -86,9 +87,15 @@ class Entry(NamedTuple):
         return seal
 
     @property
-    def last(self) -> bool:
-        """Whether the line claims to be the last of its conversation."""
-        return "last" in self.record
+    def last(self) -> int | None:
+        """Of the last line of a conversation: the number that it has in the log, 0 without one."""
+        last: int | None = self.record.get("last")
+        return 0 if last is True else last
+
+    @property
+    def ends_log(self) -> bool:
+        """Whether the line claims to be the last of the log."""
+        return "of" in self.record
 
     def problem(self, code: ProblemCode, reason: str) -> LogProblem:
         """Something that is wrong with this line."""
@@ -126,9 +133,16 @@ def _is_record(data: dict[str, Any]) -> bool:
     names = tuple(data)
     if names == _NAMES:
         return tuple(map(type, data.values())) in _TYPES
-    if names != _WITH_END or data["last"] is not True:
+    if names not in (_WITH_END, _AT_THE_END) or not _counts(data):
         return False
-    return tuple(map(type, data.values()))[:-1] in _TYPES
+    return tuple(map(type, data.values()))[: len(_NAMES)] in _TYPES
+
+
+def _counts(data: dict[str, Any]) -> bool:
+    """Whether the end of a conversation has a number; in an older log it is just marked."""
+    last = data["last"]
+    of = data.get("of", last)
+    return last is True or (type(last) is type(of) is int and 0 < last == of)
 
 
 def _graph(number: int, data: dict[str, Any]) -> GraphLine | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -25,17 +26,24 @@ PART_BYTES = 16 * 1024 * 1024
 """About how much one process reads before it reports; every part loads the graphs anew."""
 
 _GRAPH_LINE = b'{"graph":{'
-_END_OF_CONVERSATION = b'"last":true}\n'
+_END_OF_CONVERSATION = re.compile(rb'"last":(true|\d{1,18})(,"of":\d+)?}\n$')
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Bytes of a log, and those of the graphs before all conversations."""
+    """Bytes of a log, and those of the graphs before all conversations.
+
+    Args:
+        after: how many conversations of the log come before.
+        whole: the log ends with this part.
+    """
 
     path: Path
     graphs: int
     start: int
+    after: int
     end: int
+    whole: bool
 
 
 def verify_file(
@@ -75,9 +83,13 @@ def verify_file(
 def _parts(path: Path) -> list[_Part]:
     """The file cut between conversations; the first part begins with the graphs."""
     with path.open("rb") as file:
-        graphs = _end_of_graphs(file)
-        cuts = [0, *_cuts(file, graphs), path.stat().st_size]
-    return [_Part(path, graphs, start, end) for start, end in pairwise(cuts) if start < end]
+        graphs, size = _end_of_graphs(file), path.stat().st_size
+        cuts = [(0, 0), *_cuts(file, graphs), (size, 0)]
+    return [
+        _Part(path, graphs, start, after, end, whole=end == size)
+        for (start, after), (end, _) in pairwise(cuts)
+        if start < end
+    ]
 
 
 def _end_of_graphs(file: BinaryIO) -> int:
@@ -89,12 +101,14 @@ def _end_of_graphs(file: BinaryIO) -> int:
     return end
 
 
-def _cuts(file: BinaryIO, graphs: int) -> Iterator[int]:
-    """Where a conversation ends, about every ``PART_BYTES``."""
+def _cuts(file: BinaryIO, graphs: int) -> Iterator[tuple[int, int]]:
+    """Where a conversation ends, about every ``PART_BYTES``, and its number in the log."""
     file.seek(graphs + PART_BYTES)
     while line := file.readline(LONGEST_LINE):
-        if line.endswith(_END_OF_CONVERSATION):
-            yield file.tell()
+        end = _END_OF_CONVERSATION.search(line)
+        if end is not None:
+            goes_on = end[1] != b"true" and end[2] is None
+            yield file.tell(), int(end[1]) if goes_on else 0
             file.seek(PART_BYTES, 1)
 
 
@@ -106,7 +120,11 @@ def _verify_part(part: _Part, *, graph: StateGraph | None, registry: Registry) -
     verification, lines = Verification(shelf), count()
     with part.path.open("rb") as file:
         between = _between(file, part.start, part.end)
-        verification.run(line for line, _ in zip(between, lines, strict=False))
+        verification.run(
+            (line for line, _ in zip(between, lines, strict=False)),
+            after=part.after,
+            whole=part.whole,
+        )
     return verification.tally, next(lines)
 
 

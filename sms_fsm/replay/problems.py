@@ -31,6 +31,8 @@ class ProblemCode(StrEnum):
     """The conversation starts in the middle: it cannot be replayed."""
     CUT = "cut"
     """The end of the conversation is missing after this line."""
+    LEFT_OUT = "left-out"
+    """Whole conversations are missing before the one that ends here, or after it."""
     IMPOSSIBLE = "impossible"
     """The event does not fit what the conversation went through."""
 

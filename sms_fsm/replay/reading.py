@@ -1,8 +1,8 @@
 """Reads an exported event log line by line and finds every line that was touched.
 
 Each record's hash covers the one before it. One edit should give one problem: after a broken link
-the log is judged on from what the next record itself claims. A conversation that was left out as a
-whole cannot be missed: each stands for itself. Only one record is in memory at a time.
+the log is judged on from what the next record itself claims. Only one record is in memory at a
+time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from sms_fsm.replay.counting import Count
 from sms_fsm.replay.lines import Entry, GraphLine, read_line, shown
 from sms_fsm.replay.problems import LogProblem, ProblemCode
 
@@ -23,12 +24,18 @@ _STRAY = "a record of another conversation, or its conversation's id was changed
 _CUT = "the end of the conversation is missing after this record"
 
 
-def read_log(lines: Iterable[str | bytes]) -> Iterator[LogItem]:
+def read_log(
+    lines: Iterable[str | bytes], *, after: int = 0, whole: bool = True
+) -> Iterator[LogItem]:
     """Graphs, records and problems of an exported log, in the order of its lines.
 
     Every record comes out, also one that has a problem.
+
+    Args:
+        after: how many conversations of the log come before these lines.
+        whole: the log ends with these lines.
     """
-    reader = _Reader()
+    reader = _Reader(after)
     number = 0
     for number, text in enumerate(lines, 1):
         raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
@@ -41,9 +48,14 @@ def read_log(lines: Iterable[str | bytes]) -> Iterator[LogItem]:
             yield entry
         else:
             yield from reader.place(item)
+        if reader.found:
+            yield from reader.found
+            reader.found.clear()
     if number == 0:
         yield LogProblem(1, None, None, ProblemCode.EMPTY, "the log is empty")
     yield from reader.leave()
+    if whole:
+        yield from reader.close()
 
 
 @dataclass(slots=True)
@@ -75,9 +87,12 @@ class _Reader:
 
     ``_suspect`` is a reported line that may have been any record, ``_slack`` how many such lines
     came since the last good one: they stand for as many records that seem to be missing.
+    ``found`` is what the end of a conversation brought to light.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, after: int) -> None:
+        self._count = Count(after)
+        self.found: list[LogProblem] = []
         self._course = _Course("", 1, _BEGINNING, 0, open=False, sound=True)
         self._suspect: Entry | None = None
         self._slack = 0
@@ -110,6 +125,8 @@ class _Reader:
         course.open = "last" not in record
         course.reported = False
         self._suspect, self._slack = None, 0
+        if not course.open:
+            self.found += self._count.add(entry)
 
     def _advance(
         self,
@@ -136,6 +153,7 @@ class _Reader:
             return
         if isinstance(item, LogProblem):
             self._suspect, self._slack = None, self._slack + 1
+            self._count.lose()
         yield item
 
     def _place(self, entry: Entry) -> Iterator[LogItem]:
@@ -179,6 +197,7 @@ class _Reader:
         if self._continued(entry):
             reason = "the line says that its conversation ends here, but it goes on"
             yield self._of_course(ProblemCode.ALTERED, reason)
+            self._count.take_back()
             yield self._advance(entry)
         else:
             yield entry.problem(ProblemCode.ALTERED, _BROKEN)
@@ -209,6 +228,7 @@ class _Reader:
         yield entry.problem(code, reason)
         yield entry._replace(sound=False)
         self._suspect, self._slack = entry, self._slack + 1
+        self._count.lose()
 
     def _begin(self, entry: Entry, *, sound: bool) -> None:
         self._course = _Course(
@@ -219,6 +239,11 @@ class _Reader:
         """The present conversation is over; its end should have been seen, or what hid it."""
         if self._course.open and not (self._slack and self._may_be_end(self._suspect)):
             yield self._of_course(ProblemCode.CUT, _CUT)
+            self._count.pass_over()
+
+    def close(self) -> Iterator[LogProblem]:
+        """The log is over; it should have said so."""
+        yield from self._count.close()
 
     def _may_be_end(self, suspect: Entry | None) -> bool:
         """Whether a reported line, unreadable if None, can be the end of the conversation."""

@@ -135,10 +135,10 @@ def _read(stored: StoredConversation) -> Iterator[LogItem]:
     """The stored records as an export would write them."""
     count = len(stored.log)
     lines = (
-        sealed(record, seal, last=number == count)
+        sealed(record, seal, last=1 if number == count else None)
         for number, (record, seal) in enumerate(stored.log, 1)
     )
-    return read_log(lines) if count else iter(())
+    return read_log(lines, whole=False) if count else iter(())
 
 
 def _fold(entry: Entry, follower: Follower, shelf: Shelf) -> Conversation:

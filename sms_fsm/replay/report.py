@@ -23,6 +23,8 @@ class ReplayReport:
             the first of each conversation, and the first that leads elsewhere.
         divergent: how many events came out otherwise, listed or not.
         problems: faults of the log, by line; ``faults`` is their number, listed or not.
+        numbered: the log numbers its conversations, so that one that was left out whole is missed;
+            older exports did not.
         added, removed: how often effects of a name were planned in addition, or no longer.
         coverage: the gaps, for each graph that events were replayed on.
     """
@@ -34,6 +36,7 @@ class ReplayReport:
     divergent: int
     problems: tuple[LogProblem, ...]
     faults: int
+    numbered: bool
     added: Mapping[str, int]
     removed: Mapping[str, int]
     coverage: tuple[Coverage, ...]

@@ -30,6 +30,7 @@ class Tally:
     divergent: int = 0
     problems: list[LogProblem] = field(default_factory=list)
     faults: int = 0
+    unnumbered: int = 0
     added: Counter[str] = field(default_factory=Counter)
     removed: Counter[str] = field(default_factory=Counter)
     exercised: dict[str, Exercised] = field(default_factory=dict)
@@ -57,6 +58,7 @@ class Tally:
         self.judged += other.judged
         self.divergent += other.divergent
         self.faults += other.faults
+        self.unnumbered += other.unnumbered
         self.buckets.update(other.buckets)
         self.added.update(other.added)
         self.removed.update(other.removed)
@@ -75,6 +77,7 @@ class Tally:
             divergent=self.divergent,
             problems=tuple(sorted(self.problems, key=lambda problem: problem.line)),
             faults=self.faults,
+            numbered=self.unnumbered == 0,
             added=dict(sorted(self.added.items())),
             removed=dict(sorted(self.removed.items())),
             coverage=tuple(self.of_graph(graph.behaviour_hash).coverage(graph) for graph in graphs),

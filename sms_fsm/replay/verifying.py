@@ -54,10 +54,10 @@ class Verification:
         self.shelf = shelf
         self.tally = Tally()
 
-    def run(self, lines: Iterable[str | bytes]) -> None:
-        """Judge every record and count what is found."""
+    def run(self, lines: Iterable[str | bytes], *, after: int = 0, whole: bool = True) -> None:
+        """Judge every record and count what is found; the arguments are those of `read_log`."""
         judge = Judge(self.shelf, self.tally)
-        for item in read_log(lines):
+        for item in read_log(lines, after=after, whole=whole):
             if isinstance(item, Entry):
                 judge.judge(item)
             elif isinstance(item, LogProblem):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -85,6 +86,32 @@ def test_coverage_names_what_never_ran(run: Run, log: Path) -> None:
     assert "state never entered: archived" in told
     assert "rule never taken: idle on IdleElapsed" in told
     assert "archived" in found["coverage"][0]["states"]
+
+
+def test_a_conversation_that_was_left_out_whole_is_missed(
+    run: Run, log: Path, tmp_path: Path
+) -> None:
+    lines = log.read_text(encoding="utf-8").splitlines(keepends=True)
+    first = json.loads(next(line for line in lines if '"seq":' in line))["conversation"]
+    kept = [line for line in lines if f'"conversation":"{first}"' not in line]
+    (tmp_path / "kept.jsonl").write_text("".join(kept), encoding="utf-8")
+
+    ran = run("replay", "kept.jsonl")
+
+    assert ran.code == 1
+    assert f"kept.jsonl:{len(kept)}: left-out conversation 2 of the log ends here" in ran.out
+
+
+def test_an_older_log_is_verified_and_said_to_be_such(run: Run, log: Path, tmp_path: Path) -> None:
+    numbered = log.read_text(encoding="utf-8")
+    older = re.sub(r'"last":\d+(,"of":\d+)?', '"last":true', numbered)
+    (tmp_path / "older.jsonl").write_text(older, encoding="utf-8")
+
+    ran = run("replay", "older.jsonl")
+
+    assert ran.code == 0
+    assert "an older export that does not number its conversations" in ran.out
+    assert json.loads(run("replay", "older.jsonl", "--format", "json").out)["numbered"] is False
 
 
 def test_an_empty_log_is_no_good_log(run: Run, tmp_path: Path) -> None:

@@ -59,6 +59,11 @@ def test_a_hostile_document_costs_little_memory(name: str, tmp_path: Path) -> No
         tracemalloc.stop()
 
 
+def test_there_are_a_hundred_of_them_and_no_two_are_the_same() -> None:
+    assert len(DOCUMENTS) >= 100
+    assert len(set(DOCUMENTS.values())) == len(list(hostile_documents()))
+
+
 def test_no_hostile_document_takes_much_longer_than_a_good_one_of_the_largest_size(
     tmp_path: Path,
 ) -> None:

@@ -446,10 +446,10 @@ def test_a_change_of_graph_without_a_move_is_found(world: World, tmp_path: Path)
         if record.get("seq", 0) > 2:
             record["graph"] = version(SENDING).behaviour_hash
         if "seq" in record:
-            bare = {name: record[name] for name in record if name not in ("hash", "last")}
+            bare = {name: record[name] for name in record if name not in ("hash", "last", "of")}
             text = json.dumps(bare, separators=(",", ":"), sort_keys=True)
             head = chained(head, text)
-            lines.append(sealed(text, head, last=record.get("last", False)))
+            lines.append(sealed(text, head, last=record.get("last"), of=record.get("of")))
         else:
             lines.append(line)
 

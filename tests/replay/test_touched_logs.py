@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 
 import orjson
@@ -267,6 +268,84 @@ def test_a_log_from_some_time_on_says_that_it_cannot_be_replayed() -> None:
     assert sum(report.conversations.values()) == 1
 
 
+# Whole conversations
+
+
+def without(*conversations: int) -> list[str]:
+    """The log without these conversations, counted from 1."""
+    gone = {
+        (number - 1) * EVENTS_EACH + place
+        for number in conversations
+        for place in range(1, EVENTS_EACH + 1)
+    }
+    return [line for index, line in enumerate(LOG) if index not in gone]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4])
+def test_a_conversation_that_was_left_out_whole_is_missed_where_the_next_one_ends(
+    number: int,
+) -> None:
+    report = verify(without(number))
+    (problem,) = report.problems
+    assert (problem.line, problem.code) == (number * EVENTS_EACH + 1, ProblemCode.LEFT_OUT)
+    assert problem.reason == (
+        f"conversation {number + 1} of the log ends here, and one was left out before it"
+    )
+    assert report.judged == report.events == 4 * EVENTS_EACH
+
+
+@pytest.mark.parametrize("gone", [(5,), (4, 5), (2, 3, 4, 5)])
+def test_conversations_that_were_left_out_at_the_end_are_missed(gone: tuple[int, ...]) -> None:
+    kept = without(*gone)
+    assert codes(kept) == [(len(kept), ProblemCode.LEFT_OUT)]
+
+
+def test_several_gaps_are_named_each() -> None:
+    assert codes(without(1, 3, 5)) == [
+        (EVENTS_EACH + 1, ProblemCode.LEFT_OUT),
+        (2 * EVENTS_EACH + 1, ProblemCode.LEFT_OUT),
+        (2 * EVENTS_EACH + 1, ProblemCode.LEFT_OUT),
+    ]
+
+
+def test_conversations_that_changed_places_are_found() -> None:
+    second, third = LOG[EVENTS_EACH + 1 : 2 * EVENTS_EACH + 1], LOG[2 * EVENTS_EACH + 1 :]
+    moved = [*LOG[: EVENTS_EACH + 1], *third[:EVENTS_EACH], *second, *third[EVENTS_EACH:]]
+    assert codes(moved) != []
+
+
+def old(line: str) -> str:
+    """The line as exports wrote it that did not number conversations."""
+    return re.sub(r',"last":\d+(,"of":\d+)?', ',"last":true', line)
+
+
+def test_a_log_that_does_not_number_its_conversations_is_verified_and_said_to_be_such() -> None:
+    report = verify([old(line) for line in LOG])
+    assert report.clean
+    assert report.judged == len(RECORDS)
+    assert not report.numbered
+    assert verify(LOG).numbered
+
+
+def test_what_else_was_removed_is_found_in_such_a_log_too() -> None:
+    lines = [old(line) for line in LOG]
+    assert codes([*lines[:4], *lines[5:]]) == [(5, ProblemCode.MISSING)]
+    assert codes(lines[:-1]) == [(len(LOG) - 1, ProblemCode.CUT)]
+
+
+def test_logs_may_be_put_one_behind_the_other() -> None:
+    assert codes([*LOG, *LOG[1:]]) == []
+    assert codes([*LOG, *without(2)[1:]]) == [(len(LOG) + 2 * EVENTS_EACH, ProblemCode.LEFT_OUT)]
+
+
+@pytest.mark.parametrize(
+    "end", ["0", "-1", "1.0", "null", "false", '"1"', '1,"of":2', '1,"of":1.0']
+)
+def test_an_end_that_no_export_writes_makes_a_line_unreadable(end: str) -> None:
+    touched = [*LOG[:EVENTS_EACH], LOG[EVENTS_EACH].replace('"last":1', f'"last":{end}')]
+    assert codes([*touched, *LOG[EVENTS_EACH + 1 :]]) == [(EVENTS_EACH + 1, ProblemCode.UNREADABLE)]
+
+
 def test_windows_line_ends_and_blank_lines_do_no_harm() -> None:
     assert problems([*(line + "\r\n" for line in LOG), "\n", ""]) == []
 
@@ -280,7 +359,7 @@ def test_a_log_that_was_written_anew_is_called_altered() -> None:
 
 
 def test_a_conversation_whose_graph_is_not_in_the_log_is_named_once() -> None:
-    found = judged(list(LOG[1 : 2 * EVENTS_EACH + 1]))
+    found = judged(list(made_log(2, EVENTS_EACH, seed=4))[1:])
     assert found == [(1, ProblemCode.UNKNOWN_GRAPH), (EVENTS_EACH + 1, ProblemCode.UNKNOWN_GRAPH)]
 
 
@@ -310,13 +389,13 @@ def forged(*changes: dict[str, object]) -> list[str]:
     for number, line in enumerate(LOG[1 : EVENTS_EACH + 1], 1):
         record = orjson.loads(line)
         record.pop("hash")
-        last = record.pop("last", False)
+        last, of = record.pop("last", None), record.pop("of", None)
         for change in changes:
             if change["seq"] == number:
                 record |= change
         text = orjson.dumps(record, option=orjson.OPT_SORT_KEYS).decode()
         previous = chained(previous, text)
-        lines.append(sealed(text, previous, last=last))
+        lines.append(sealed(text, previous, last=last, of=of))
     return lines
 
 
