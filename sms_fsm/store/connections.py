@@ -78,7 +78,8 @@ class Connections(Generic[C]):
         self._keep(connection)
 
     def close(self) -> None:
-        """Give them back to the pool."""
+        """Give them back to the pool, and keep none that comes back later."""
+        self._most = 0
         while self._resting:
             self._resting.pop()[0].close()
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 from tenacity import (
     Retrying,
     retry_if_exception_type,
@@ -67,6 +68,8 @@ class Database:
         self._fast_readers = Connections(self._looker, is_gone=_is_cut_off, most=_KEPT_READERS)
         # SQLite has one writer: threads that queue here do not poll the file lock.
         self.writer: threading.Lock = beside.writer if beside else threading.Lock()
+        self._closed = False
+        event.listen(engine, "checkin", self._let_go)
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Run ``work`` in one transaction and commit; leaving by an exception rolls back.
@@ -162,7 +165,8 @@ class Database:
             self.writer.release()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back; those at work are closed when their transactions are over."""
+        self._closed = True
         for connections in (
             self._writers,
             self._readers,
@@ -171,6 +175,11 @@ class Database:
         ):
             connections.close()
         self.engine.dispose()
+
+    def _let_go(self, _: object, record: ConnectionPoolEntry) -> None:
+        """The pool of a closed database would keep what comes back until it is collected."""
+        if self._closed:
+            record.close()
 
 
 def open_database(

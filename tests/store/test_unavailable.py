@@ -208,3 +208,20 @@ def test_a_key_that_can_never_be_stored_is_refused_after_a_bounded_wait(
     impatient.create("c-1")
     again = a_conversation("c-2")
     assert "busy" in _refused(lambda: impatient.repository.write(lambda u: u.create(again, NOW)))
+
+
+@pytest.mark.parametrize("way", ["write", "read"])
+def test_a_transaction_that_outlives_its_database_leaves_no_connection_behind(
+    postgres_server: PostgresServer, migrated_postgres: str, way: str
+) -> None:
+    with postgres_server.database(like=migrated_postgres) as url:
+        database = open_database(url)
+        driver: list[Any] = []
+
+        def close_meanwhile(connection: Connection) -> None:
+            driver.append(connection.connection.driver_connection)
+            connection.execute(text("SELECT 1"))
+            database.close()
+
+        getattr(database, way)(close_meanwhile)
+        assert driver[0].closed
