@@ -9,13 +9,8 @@ from collections import Counter
 from collections.abc import Callable
 
 from .crew import Crew
-from .plan import Plan
+from .plan import DATABASE_CRASHED, KILLED, PAUSED, RESTARTED, Plan
 from .stores import PostgresStore, Store
-
-KILLED = "killed at work"
-PAUSED = "paused at work, beyond their lease"
-RESTARTED = "workers restarted by SIGTERM"
-DATABASE_CRASHED = "Postgres killed"
 
 _DOWN_AT_MOST_SECONDS = 1.0
 
@@ -28,30 +23,32 @@ class Nemesis:
         self.last_at = time.monotonic()
         self._store = store
         self._draw = draw
-        self._acts: dict[str, tuple[int, Callable[[], bool]]] = {
-            KILLED: (plan.kills, crew.kill),
-            PAUSED: (plan.pauses, crew.pause),
-            RESTARTED: (plan.restarts, crew.restart_a_worker),
-            DATABASE_CRASHED: (plan.database_crashes, self._crash_database),
+        self._wanted = plan.acts
+        self._acts: dict[str, Callable[[], bool]] = {
+            KILLED: crew.kill,
+            PAUSED: crew.pause,
+            RESTARTED: crew.restart_a_worker,
+            DATABASE_CRASHED: self._crash_database,
         }
 
     def act(self, progress: float) -> None:
         """Do what is behind the run's progress (0 to 1), each act once at most."""
-        for name, (wanted, act) in self._acts.items():
-            if self.done[name] < wanted * progress and act():
+        for name, wanted in self._wanted.items():
+            if self.done[name] < wanted * progress and self._acts[name]():
                 self.done[name] += 1
                 self.last_at = time.monotonic()
 
     @property
     def through(self) -> bool:
         """Whether nothing is left of the plan."""
-        return all(self.done[name] >= wanted for name, (wanted, _) in self._acts.items())
+        return all(self.done[name] >= wanted for name, wanted in self._wanted.items())
 
     @property
     def reach(self) -> float:
         """How far the run may go (0 to 1) without leaving the next acts behind."""
-        shares = [(self.done[n] + 1) / wanted for n, (wanted, _) in self._acts.items() if wanted]
-        return math.inf if self.through else min(shares)
+        if self.through:
+            return math.inf
+        return min((self.done[name] + 1) / n for name, n in self._wanted.items() if n)
 
     def _crash_database(self) -> bool:
         if not isinstance(self._store, PostgresStore):

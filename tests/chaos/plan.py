@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+KILLED = "killed at work"
+PAUSED = "paused at work, beyond their lease"
+RESTARTED = "workers restarted by SIGTERM"
+DATABASE_CRASHED = "Postgres killed"
+
 _RESERVE = 0.5
 _FEWEST_IN_RESERVE = 50
 
@@ -34,6 +39,16 @@ class Plan:
     ingresses: int = 2
     threads: int = 2
     window: int = 120
+
+    @property
+    def acts(self) -> dict[str, int]:
+        """How often each act is wanted, by its name."""
+        return {
+            KILLED: self.kills,
+            PAUSED: self.pauses,
+            RESTARTED: self.restarts,
+            DATABASE_CRASHED: self.database_crashes,
+        }
 
     @property
     def most_conversations(self) -> int:

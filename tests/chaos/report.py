@@ -50,9 +50,13 @@ class Report:
 
     @property
     def uncovered(self) -> dict[str, int]:
-        """Rows of the fault matrix that struck less often than the plan wants."""
-        floors = wanted(self.plan.usual, self.plan.ambiguous)
-        return {n: self.struck.get(n, 0) for n, f in floors.items() if self.struck.get(n, 0) < f}
+        """Faults that struck, and acts that were done, less often than the plan wants."""
+        done = Counter({**self.struck, **self.acts})
+        return {name: done[name] for name, least in self._floors.items() if done[name] < least}
+
+    @property
+    def _floors(self) -> dict[str, int]:
+        return wanted(self.plan.usual, self.plan.ambiguous) | self.plan.acts
 
     @property
     def _summary(self) -> str:
@@ -77,26 +81,29 @@ class Report:
             "| --- | ---: |",
             *(f"| {name} | {len(found)} |" for name, found in self.findings.items()),
             "",
-            "| what befell processes | times |",
-            "| --- | ---: |",
-            *_rows(self.acts),
+            "| what befell processes | times | wanted |",
+            "| --- | ---: | ---: |",
+            *(f"| {n} | {self.acts.get(n, 0)} | {least} |" for n, least in self.plan.acts.items()),
             "",
             "| killed | times |",
             "| --- | ---: |",
             *_rows(self.killed),
             "",
-            "| fault | | struck |",
-            "| --- | --- | ---: |",
-            *(f"| {n} | {row.title} | {self.struck.get(n, 0)} |" for n, row in MATRIX.items()),
+            "| fault | | struck | wanted |",
+            "| --- | --- | ---: | ---: |",
+            *(
+                f"| {n} | {row.title} | {self.struck.get(n, 0)} | {self._floors[n]} |"
+                for n, row in MATRIX.items()
+            ),
             "",
+            *_quoted("problems", self.problems),
+            *_quoted("too seldom", self.uncovered),
         ]
-        amiss = {
-            **self.problems,
-            **({"struck too seldom": self.uncovered} if self.uncovered else {}),
-        }
-        if amiss:
-            lines += ["```json", json.dumps(amiss, indent=1), "```", ""]
         return "\n".join(lines)
+
+
+def _quoted(title: str, found: Mapping[str, object]) -> list[str]:
+    return ["```json", json.dumps({title: found}, indent=1), "```", ""] if found else []
 
 
 def _rows(counts: Mapping[str, int]) -> list[str]:
