@@ -7,6 +7,7 @@ import multiprocessing
 import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import count, pairwise
@@ -64,7 +65,7 @@ def verify_file(
     """
     parts = _parts(path) if jobs > 1 else []
     if len(parts) < 2:  # noqa: PLR2004 - one part is the whole
-        with path.open("rb") as file:
+        with path.open("rb") as file, _uncollected():
             return verify(
                 bounded_lines(file), graph=graph, registry=registry, on_progress=on_progress
             )
@@ -78,6 +79,18 @@ def verify_file(
             if on_progress is not None:
                 on_progress(tally.events)
     return tally.summary(_shelf(parts[0], graph, registry).graphs)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Replay makes no cycles, so that nothing has to be looked for."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _parts(path: Path) -> list[_Part]:
@@ -114,11 +127,9 @@ def _cuts(file: BinaryIO, graphs: int) -> Iterator[tuple[int, int]]:
 
 def _verify_part(part: _Part, *, graph: StateGraph | None, registry: Registry) -> tuple[Tally, int]:
     """What replay finds in a part, and how many lines that has."""
-    # This process does nothing else, and replay makes no cycles.
-    gc.disable()
     shelf = _shelf(part, graph, registry) if part.start > 0 else Shelf(registry, graph)
     verification, lines = Verification(shelf), count()
-    with part.path.open("rb") as file:
+    with part.path.open("rb") as file, _uncollected():
         between = _between(file, part.start, part.end)
         verification.run(
             (line for line, _ in zip(between, lines, strict=False)),

@@ -18,6 +18,7 @@ from postgres import PostgresServer, own_server
 from bench.carrying_out import carried_out, claimed
 from bench.goals import Goal, goals_table, table
 from bench.growing import grown
+from bench.replaying import replaying
 from bench.rounds import Figures
 from bench.starting import started
 from bench.stores import PostgresDatabases, SqliteFiles, Stores
@@ -38,6 +39,12 @@ def main() -> None:
                 figures[f"{stores.name}: {title}"] = list(found)
                 goals += reached
                 print(f"\n## {stores.name}: {title}\n\n{_figures_table(found)}", flush=True)
+    if options.replayed:
+        with tempfile.TemporaryDirectory(dir=_ROOM) as folder:
+            found, reached = replaying(Path(folder), rounds=3, conversations=options.replayed)
+        figures["replay"] = list(found)
+        goals += reached
+        print(f"\n## Replay\n\n{_figures_table(found)}", flush=True)
     print(f"\n## Goals\n\n{goals_table(goals)}")
     report = {
         "machine": described,
@@ -50,11 +57,12 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--stores", nargs="+", default=["sqlite", "postgres"])
+    parser.add_argument("--stores", nargs="*", default=["sqlite", "postgres"])
     parser.add_argument("--rounds", type=int, default=11)
     parser.add_argument("--conversations", type=int, default=200_000)
     parser.add_argument("--events", type=int, default=10_000)
     parser.add_argument("--effects", type=int, default=1_000_000)
+    parser.add_argument("--replayed", type=int, default=4_000, help="conversations")
     parser.add_argument("--no-peers", dest="peers", action="store_false")
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
     return parser.parse_args()

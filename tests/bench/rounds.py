@@ -46,7 +46,7 @@ def interleaved(
         turn = number % len(names)
         for name in names[turn:] + names[:turn]:
             samples[name].append(runs[name](sizes[name]))
-    return [_figures(name, samples[name]) for name in names]
+    return [figures_of(name, samples[name]) for name in names]
 
 
 def _size(run: Run, seconds: float) -> int:
@@ -56,7 +56,8 @@ def _size(run: Run, seconds: float) -> int:
     return max(_WARM_UP, int(once.rate * seconds))
 
 
-def _figures(name: str, samples: Sequence[Sample]) -> Figures:
+def figures_of(name: str, samples: Sequence[Sample]) -> Figures:
+    """One contender's samples, one a round."""
     return Figures(
         name=name,
         rates=tuple(sample.rate for sample in samples),
