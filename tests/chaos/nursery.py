@@ -111,21 +111,23 @@ def troubles(folder: Path) -> list[str]:
 
 def _serve(folder: Path) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    stop = threading.Event()  # each child has its own, from its first moment on
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
     board = Board(folder / "board")
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()
         if pid == 0:
-            _live(order, board)
+            _live(order, board, stop)
         print(pid, flush=True)
 
 
-def _live(order: dict[str, Any], board: Board) -> None:
+def _live(order: dict[str, Any], board: Board, stop: threading.Event) -> None:
     """A child's whole life; never returns."""
     status = 1
     try:
         _settle_in(Path(order["site"]["folder"]))
-        _run(order, board)
+        _run(order, board, stop)
         board.note_end(order["place"])
         status = 0
     except BaseException:  # noqa: BLE001 - whatever it dies of is written down for the verdict
@@ -145,9 +147,7 @@ def _settle_in(folder: Path) -> None:
     logging.getLogger("sms_fsm").setLevel(logging.ERROR)
 
 
-def _run(order: dict[str, Any], board: Board) -> None:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def _run(order: dict[str, Any], board: Board, stop: threading.Event) -> None:
     board.clear(order["place"])
     site = Site(**order["site"])
     try:
