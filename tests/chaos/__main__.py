@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -66,10 +67,14 @@ def _arms(given: argparse.Namespace) -> Iterator[tuple[MakeStore, Plan]]:
 
 def _run(make_store: MakeStore, plan: Plan) -> Report:
     print(f"seed {plan.seed}: {plan}", flush=True)
-    with tempfile.TemporaryDirectory(prefix="sms-fsm-chaos-") as name:
-        folder = Path(name)
-        with make_store(folder) as store:
-            return CrashLoop(plan, store, folder).run()
+    folder = Path(tempfile.mkdtemp(prefix="sms-fsm-chaos-"))
+    with make_store(folder) as store:
+        report = CrashLoop(plan, store, folder).run()
+    if report.problems:
+        print(f"kept: the ledger and the log of events in {folder}", flush=True)
+    else:
+        shutil.rmtree(folder)
+    return report
 
 
 def _write(output: Path, reports: list[Report]) -> None:

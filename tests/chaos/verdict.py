@@ -5,7 +5,6 @@ All empty is what the engine is held to.
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -212,9 +211,11 @@ def _wrong_word(evidence: Evidence) -> Problems:
 
 def _log_diverges(evidence: Evidence) -> Problems:
     """Events that replay decides differently, or a log that does not hold together."""
-    file = io.StringIO()
-    evidence.engine.export_log(file)
-    report = verify(file.getvalue().splitlines(keepends=True))
+    path = evidence.site.path / "events.jsonl"
+    with path.open("w") as file:
+        evidence.engine.export_log(file)
+    with path.open() as file:
+        report = verify(file)
     if not report.clean:
         yield str(report)[:500]
 
