@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 
 from sms_fsm.ports import Post, Reads
 from sms_fsm.store import statements as sql
-from sms_fsm.store.driver import Driver, Row, Statement
+from sms_fsm.store.driver import Driver, Row
 
-_PAIRS = ("customers", "businesses", "isolations")
 _LOCKED = len(sql.LOCKED_COLUMNS)
 
 
@@ -43,10 +42,10 @@ class Fetched:
 
 
 def fetch(driver: Driver, reads: Sequence[Reads]) -> Fetched:
-    """Lock and read what these works need, where that saves round trips."""
+    """Lock and read what these works need."""
     if len(reads) == 1:
         return _fetch_one(driver, reads[0])
-    return _fetch_many(driver, reads) if driver.is_postgres else Fetched()
+    return _fetch_many(driver, reads)
 
 
 def _fetch_one(driver: Driver, wanted: Reads) -> Fetched:
@@ -92,7 +91,7 @@ def _fetch_many(driver: Driver, reads: Sequence[Reads]) -> Fetched:
     identities |= {post.conversation for post in posts.values()}
     identities |= _holders(driver, reads)
     return Fetched(
-        _all(driver, sql.LOCK_ALL, {"ids": sorted(identities)}),
+        driver.all_of(sql.LOCK_ALL, sorted(identities)),
         _keys(driver, {wanted.key for wanted in reads if wanted.key}),
         posts,
         _leases(driver, {wanted.effect for wanted in reads if wanted.effect}),
@@ -102,41 +101,32 @@ def _fetch_many(driver: Driver, reads: Sequence[Reads]) -> Fetched:
 
 def _posts(driver: Driver, reads: Sequence[Reads]) -> dict[str, Post]:
     wanted = sorted({read.message_id for read in reads if read.message_id})
-    rows = _all(driver, sql.POSTS, {"message_ids": wanted})
+    rows = driver.all_of(sql.POSTS, wanted)
     return {message_id: Post(*place) for message_id, *place in rows}
 
 
 def _holders(driver: Driver, reads: Sequence[Reads]) -> set[str]:
     """The ids of the conversations of these pairs, and of those with these ids of CXone's."""
     pairs = sorted({read.pair for read in reads if read.pair})
-    columns = {name: [pair[n] for pair in pairs] for n, name in enumerate(_PAIRS)}
-    rows = _all(driver, sql.HOLDERS_OF_PAIRS, columns)
     remote = sorted({read.conversation_id for read in reads if read.conversation_id})
-    rows = [*rows, *_all(driver, sql.HOLDERS, {"conversation_ids": remote})]
+    rows = driver.all_of(sql.HOLDERS_OF_PAIRS, pairs) + driver.all_of(sql.HOLDERS, remote)
     return {identity for (identity,) in rows}
 
 
 def _keys(driver: Driver, wanted: set[str]) -> dict[str, Remembered | None]:
     found = {
-        key: Remembered(*columns)
-        for key, *columns in _all(driver, sql.ALL_KNOWN, {"keys": sorted(wanted)})
+        key: Remembered(*columns) for key, *columns in driver.all_of(sql.ALL_KNOWN, sorted(wanted))
     }
     return {key: found.get(key) for key in wanted}
 
 
 def _leases(driver: Driver, wanted: set[str]) -> dict[str, int | None]:
-    return dict(_all(driver, sql.LEASES, {"ids": sorted(wanted)}))
+    return dict(driver.all_of(sql.LEASES, sorted(wanted)))
 
 
 def _messages(driver: Driver, posts: Iterable[Post]) -> Sequence[tuple[Any, ...]]:
     places = sorted({(post.conversation, post.message) for post in posts})
-    values = {"conversations": [place[0] for place in places], "seqs": [p[1] for p in places]}
-    return _all(driver, sql.MESSAGES, values)
-
-
-def _all(driver: Driver, statement: Statement, values: Row) -> Sequence[tuple[Any, ...]]:
-    """Nothing is asked for: then nothing is asked."""
-    return driver.all(statement, values) if any(values.values()) else ()
+    return driver.all_of(sql.MESSAGES, places)
 
 
 def _pair(pair: tuple[str, str, str]) -> Row:

@@ -35,8 +35,8 @@ _THESE_NUMBERS = (OPT_OUT.c.customer == bindparam("customer")) & (
 )
 _OPTED_OUT = Statement(lambda _: select(OPT_OUT.c.customer).where(_THESE_NUMBERS))
 _OPT_OUT = Statement(
-    lambda insert_into: (
-        insert_into(OPT_OUT)
+    lambda dialect: (
+        dialect.insert(OPT_OUT)
         .values({column: bindparam(column.name) for column in OPT_OUT.c})
         .on_conflict_do_nothing()
         .returning(OPT_OUT.c.customer)

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple, Self
 
+import orjson
 from sqlalchemy import Connection, Table, bindparam
 from sqlalchemy import insert as plain_insert
 from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
@@ -21,10 +22,22 @@ from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 from sqlalchemy.dialects.sqlite import pysqlite
 from sqlalchemy.sql.expression import ClauseElement
 
-Insert = Callable[[Any], PostgresInsert]
-"""Makes an insert of the dialect at hand, which knows ``ON CONFLICT``."""
 
-Build = Callable[[Insert], ClauseElement]
+class Dialect(NamedTuple):
+    """What differs between the two while a statement is made.
+
+    Args:
+        insert: makes an insert that knows ``ON CONFLICT``.
+    """
+
+    insert: Callable[[Any], PostgresInsert]
+    is_postgres: bool
+
+
+Build = Callable[[Dialect], ClauseElement]
+
+_SQLITE = Dialect(insert_sqlite, is_postgres=False)  # type: ignore[arg-type]  # both know ON CONFLICT
+_POSTGRES = Dialect(insert_postgres, is_postgres=True)
 
 
 Row = dict[str, Any]
@@ -54,7 +67,7 @@ class Statement:
     """One statement for both dialects.
 
     Args:
-        build: makes it from the tables, given the dialect's insert.
+        build: makes it from the tables for a dialect.
         counted: each of its rows must change one; `Driver.write` tells how many did.
     """
 
@@ -68,11 +81,11 @@ class Statement:
 
     def _for_sqlite(self) -> _Sql:
         dialect = pysqlite.dialect(paramstyle="qmark")
-        return _compiled(self._build(insert_sqlite), dialect)  # type: ignore[arg-type]  # both inserts know ON CONFLICT
+        return _compiled(self._build(_SQLITE), dialect)
 
     def _for_postgres(self) -> _Sql:
         dialect = psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy left it untyped
-        return _compiled(self._build(insert_postgres), dialect)
+        return _compiled(self._build(_POSTGRES), dialect)
 
 
 class Insertion(Statement):
@@ -200,6 +213,20 @@ class Driver:
         self._cursor.execute(_together(parts), values)
         changed: int = self._cursor.fetchone()[0]
         return changed
+
+    def all_of(self, statement: Statement, wanted: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """All rows for any number of wanted values, or of tuples of them: as JSON on SQLite.
+
+        None of them may hold U+0000, where SQLite ends a text that it reads from JSON.
+        """
+        if not wanted:
+            return []
+        if not self.is_postgres:
+            return self.all(statement, {"wanted": orjson.dumps(wanted).decode()})
+        if not isinstance(wanted[0], tuple):
+            return self.all(statement, {"wanted": wanted})
+        columns = enumerate(zip(*wanted, strict=True))
+        return self.all(statement, {f"wanted{n}": list(column) for n, column in columns})
 
     def run(self, statement: Statement, rows: Sequence[Row]) -> int:
         """Run it for each row; gives how many rows were changed."""

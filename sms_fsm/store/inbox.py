@@ -26,8 +26,8 @@ _PARKED_ALREADY = Statement(
     lambda _: select(func.count()).select_from(PARKED).where(PARKED.c.about == bindparam("about"))
 )
 _PARK = Statement(
-    lambda insert_into: (
-        insert_into(PARKED)
+    lambda dialect: (
+        dialect.insert(PARKED)
         .values({column: bindparam(column.name) for column in PARKED.c})
         .on_conflict_do_nothing()
         .returning(PARKED.c.number)

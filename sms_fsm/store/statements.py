@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -16,12 +17,13 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
+    literal_column,
     select,
     tuple_,
     update,
 )
 
-from sms_fsm.store.driver import Insert, Insertion, Statement
+from sms_fsm.store.driver import Dialect, Insertion, Statement
 from sms_fsm.store.tables import (
     CarrierCountRow,
     ConversationRow,
@@ -145,9 +147,9 @@ _REMEMBERED = [INBOX.c[name] for name in ("digest", "conversation", "seq", "expi
 KNOWN = Statement(lambda _: select(*_REMEMBERED).where(INBOX.c.key == bindparam("key")))
 
 
-def _remember(insert_into: Insert) -> Any:
+def _remember(dialect: Dialect) -> Any:
     """An expired key is taken over; a living one is left alone, and not counted as changed."""
-    statement = insert_into(INBOX).values({column: bindparam(column.name) for column in INBOX.c})
+    statement = dialect.insert(INBOX).values({column: bindparam(column.name) for column in INBOX.c})
     return statement.on_conflict_do_update(
         index_elements=["key"],
         set_={
@@ -198,9 +200,9 @@ POST_BY_MESSAGE_ID = Statement(
 )
 
 
-def _register_post(insert_into: Insert) -> Any:
+def _register_post(dialect: Dialect) -> Any:
     """A platform that gives one id twice means the newer post."""
-    statement = insert_into(POST).values({column: bindparam(column.name) for column in POST.c})
+    statement = dialect.insert(POST).values({column: bindparam(column.name) for column in POST.c})
     return statement.on_conflict_do_update(
         index_elements=["message_id"],
         set_={
@@ -213,8 +215,8 @@ def _register_post(insert_into: Insert) -> Any:
 REGISTER_POST = Statement(_register_post)
 
 
-def _count(insert_into: Insert) -> Any:
-    statement = insert_into(CARRIER_COUNT).values(
+def _count(dialect: Dialect) -> Any:
+    statement = dialect.insert(CARRIER_COUNT).values(
         {column: bindparam(column.name) for column in CARRIER_COUNT.c}
     )
     return statement.on_conflict_do_update(
@@ -233,7 +235,7 @@ FINISH = Statement(
 )
 
 
-def _subject(_: Insert) -> Any:
+def _subject(_: Dialect) -> Any:
     """What an effect is about: its conversation, its text, and a word if they opted out."""
     text = and_(MESSAGE.c.conversation == CONVERSATION.c.id, MESSAGE.c.seq == bindparam("message"))
     numbers = and_(
@@ -265,7 +267,7 @@ LOCK_AND_KEY = Statement(lambda _: _with_key(CONVERSATION.c.id == bindparam("id"
 LOCK_PAIR_AND_KEY = Statement(lambda _: _with_key(_named(*_PAIR_COLUMNS)))
 
 
-def _lock_post(_: Insert) -> Any:
+def _lock_post(_: Dialect) -> Any:
     # Its text is read afterwards: a row that is not locked may be older than the lock.
     return (
         _with_key(POST.c.message_id == bindparam("message_id"))
@@ -288,60 +290,78 @@ LOCK_EFFECT = Statement(
     )
 )
 
-# Reading ahead on Postgres: for many callers
+# Reading ahead: for many callers
 
 
-def _list(name: str, kind: Any = Text) -> Any:
-    return bindparam(name, type_=ARRAY(kind))
+def _is_wanted(dialect: Dialect, column: ColumnElement[str]) -> ColumnElement[bool]:
+    """Whether it is one of the values that `Driver.all_of` is asked for."""
+    if dialect.is_postgres:
+        return column == any_(bindparam("wanted", type_=ARRAY(Text)))
+    wanted = func.json_each(bindparam("wanted")).table_valued("value")
+    return column.in_(select(wanted.c.value))
+
+
+def _wanted(dialect: Dialect, *kinds: Any) -> tuple[Any, Sequence[ColumnElement[Any]]]:
+    """The tuples that `Driver.all_of` is asked for, as a table, and its columns."""
+    names = [f"wanted{number}" for number in range(len(kinds))]
+    if dialect.is_postgres:
+        lists = [
+            bindparam(name, type_=ARRAY(kind)) for name, kind in zip(names, kinds, strict=True)
+        ]
+        table = func.unnest(*lists).table_valued(*names, name="wanted").render_derived()
+        return table, [table.c[name] for name in names]
+    rows = func.json_each(bindparam("wanted")).table_valued("value", name="wanted")
+    return rows, [
+        func.json_extract(rows.c.value, literal_column(f"'$[{number}]'"))
+        for number in range(len(kinds))
+    ]
 
 
 LOCK_ALL = Statement(
-    lambda _: (
+    lambda dialect: (
         select(*_LOCKED)
-        .where(CONVERSATION.c.id == any_(_list("ids")))
+        .where(_is_wanted(dialect, CONVERSATION.c.id))
         .order_by(CONVERSATION.c.id)
         .with_for_update()
     )
 )
 LEASES = Statement(
-    lambda _: (
+    lambda dialect: (
         select(OUTBOX.c.id, _LEASE)
-        .where(OUTBOX.c.id == any_(_list("ids")))
+        .where(_is_wanted(dialect, OUTBOX.c.id))
         .order_by(OUTBOX.c.id)
         .with_for_update()
     )
 )
 HOLDERS = Statement(
-    lambda _: select(CONVERSATION.c.id).where(
-        CONVERSATION.c.conversation_id == any_(_list("conversation_ids"))
+    lambda dialect: select(CONVERSATION.c.id).where(
+        _is_wanted(dialect, CONVERSATION.c.conversation_id)
     )
 )
 ALL_KNOWN = Statement(
-    lambda _: select(INBOX.c.key, *_REMEMBERED).where(INBOX.c.key == any_(_list("keys")))
+    lambda dialect: select(INBOX.c.key, *_REMEMBERED).where(_is_wanted(dialect, INBOX.c.key))
 )
 POSTS = Statement(
-    lambda _: select(POST.c.message_id, *_POST).where(
-        POST.c.message_id == any_(_list("message_ids"))
-    )
+    lambda dialect: select(POST.c.message_id, *_POST).where(_is_wanted(dialect, POST.c.message_id))
 )
 
 
-def _holders_of_pairs(_: Insert) -> Any:
-    lists = (_list("customers"), _list("businesses"), _list("isolations"))
-    wanted = func.unnest(*lists).table_valued(*_PAIR_COLUMNS, name="wanted").render_derived()
-    same = [CONVERSATION.c[name] == wanted.c[name] for name in _PAIR_COLUMNS]
-    return select(CONVERSATION.c.id).join(wanted, and_(*same))
+def _holders_of_pairs(dialect: Dialect) -> Any:
+    wanted, values = _wanted(dialect, Text, Text, Text)
+    same = [
+        CONVERSATION.c[name] == value for name, value in zip(_PAIR_COLUMNS, values, strict=True)
+    ]
+    return select(CONVERSATION.c.id).select_from(wanted).join(CONVERSATION, and_(*same))
 
 
 HOLDERS_OF_PAIRS = Statement(_holders_of_pairs)
 
 
-def _messages(_: Insert) -> Any:
-    lists = (_list("conversations"), _list("seqs", Integer))
-    names = ("conversation", "seq")
-    wanted = func.unnest(*lists).table_valued(*names, name="wanted").render_derived()
-    same = [MESSAGE.c[name] == wanted.c[name] for name in names]
-    return select(MESSAGE.c.conversation, MESSAGE.c.seq, MESSAGE.c.data).join(wanted, and_(*same))
+def _messages(dialect: Dialect) -> Any:
+    wanted, (conversation, seq) = _wanted(dialect, Text, Integer)
+    same = and_(MESSAGE.c.conversation == conversation, MESSAGE.c.seq == seq)
+    columns = (MESSAGE.c.conversation, MESSAGE.c.seq, MESSAGE.c.data)
+    return select(*columns).select_from(wanted).join(MESSAGE, same)
 
 
 MESSAGES = Statement(_messages)

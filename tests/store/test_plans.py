@@ -26,7 +26,10 @@ _VALUES: dict[str, Any] = {
     "seconds": 60,
     "limit": 8,
     "id": "x17",
-    "ids": ["x17", "x18"],
+    "wanted": ["x17", "x18"],
+    "wanted0": ["+15552000017"],
+    "wanted1": ["+18885550100"],
+    "wanted2": [""],
     "key": "x17",
     "fence": 1,
     "conversation": "c-1",
@@ -46,6 +49,10 @@ _ON_BOTH = {
     "the next of a lane": lanes._ADVANCE,
     "the first of a lane": lanes._FIRST_POSITION,
     "a head that makes way": lanes._MAKE_WAY,
+    "conversations by id": statements.LOCK_ALL,
+    "conversations by pair": statements.HOLDERS_OF_PAIRS,
+    "conversations by the platform's id": statements.HOLDERS,
+    "the leases before outcomes": statements.LEASES,
     "cancelling by name": lanes._withdraw(2, of_message=False),
     "cancelling by message": lanes._withdraw(2, of_message=True),
 }
@@ -57,7 +64,6 @@ _ON_SQLITE = {
 _ON_POSTGRES = {
     **_ON_BOTH,
     "the claim": outbox._CLAIM_ON_POSTGRES,
-    "the leases before outcomes": statements.LEASES,
 }
 
 
@@ -92,8 +98,9 @@ def postgres(postgres_server: Any, migrated_postgres: str) -> Iterator[str]:
 @pytest.mark.parametrize("asked", _ON_SQLITE)
 def test_sqlite_searches_indexes(sqlite: str, asked: str) -> None:
     sql = _ON_SQLITE[asked].sqlite()
+    values = sql.parameters({**_VALUES, "wanted": '["x17", "x18"]'})
     with connected(sqlite) as connection:
-        explained = connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", sql.parameters(_VALUES))
+        explained = connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", values)
         steps = [row[3] for row in explained]
 
     whole = [step for step in steps if step.startswith(("SCAN outbox", "SCAN conversation"))]
