@@ -45,6 +45,7 @@ class Bell:
         self._database = database
         self._rung = threading.Condition()
         self._times = 0
+        self._workers = 0
         self._notified_at = float("-inf")
 
     @property
@@ -74,13 +75,21 @@ class Bell:
             threading.Thread(target=target, args=(stop,), name="sms-fsm-bell", daemon=True)
             for target in targets
         ]
+        with self._rung:
+            self._workers += 1
         for thread in threads:
             thread.start()
-        yield
+        try:
+            yield
+        finally:
+            with self._rung:
+                self._workers -= 1
         for thread in threads:
             thread.join()
 
     def _ring(self) -> None:
+        if not self._workers:
+            return  # whoever takes in and does not work pays nothing
         with self._rung:
             self._times += 1
             self._rung.notify_all()
