@@ -246,6 +246,7 @@ class Reads:
         pair: customer, business number and isolation of a conversation that it will lock.
         conversation: the id of one.
         effect: the id of an effect of one, which it will take back.
+        message: the number of a text of that one.
         conversation_id: CXone's id of one.
         message_id: CXone's id of a post of one.
     """
@@ -254,6 +255,7 @@ class Reads:
     pair: tuple[str, str, str] | None = None
     conversation: str | None = None
     effect: str | None = None
+    message: int | None = None
     conversation_id: str | None = None
     message_id: str | None = None
 

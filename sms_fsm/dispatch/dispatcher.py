@@ -173,8 +173,7 @@ class Dispatcher:
         effect = self._suspected(effect)
         attempt = self._attempt(effect, ends)
         outcome = self._perform(attempt)
-        reads = Reads(conversation=effect.conversation, effect=effect.id)
-        self._store.write(lambda uow: self._record(uow, effect, outcome), reads)
+        self._store.write(lambda uow: self._record(uow, effect, outcome), _reads(effect))
         _log.debug(
             "effect.carried_out",
             effect=effect.id,
@@ -308,3 +307,8 @@ class Dispatcher:
         self._forgot_at = present
         now = self._around.clock()
         self._store.write(lambda uow: uow.forget(now, limit=_FORGET_AT_ONCE))
+
+
+def _reads(effect: Effect) -> Reads:
+    """What recording its outcome reads."""
+    return Reads(conversation=effect.conversation, effect=effect.id, message=effect.message)

@@ -95,7 +95,7 @@ def _fetch_many(driver: Driver, reads: Sequence[Reads]) -> Fetched:
         _keys(driver, {wanted.key for wanted in reads if wanted.key}),
         posts,
         _leases(driver, {wanted.effect for wanted in reads if wanted.effect}),
-        _messages(driver, posts.values()),
+        _messages(driver, reads, posts.values()),
     )
 
 
@@ -124,9 +124,16 @@ def _leases(driver: Driver, wanted: set[str]) -> dict[str, int | None]:
     return dict(driver.all_of(sql.LEASES, sorted(wanted)))
 
 
-def _messages(driver: Driver, posts: Iterable[Post]) -> Sequence[tuple[Any, ...]]:
-    places = sorted({(post.conversation, post.message) for post in posts})
-    return driver.all_of(sql.MESSAGES, places)
+def _messages(
+    driver: Driver, reads: Sequence[Reads], posts: Iterable[Post]
+) -> Sequence[tuple[Any, ...]]:
+    places = {(post.conversation, post.message) for post in posts}
+    places |= {
+        (wanted.conversation, wanted.message)
+        for wanted in reads
+        if wanted.conversation is not None and wanted.message is not None
+    }
+    return driver.all_of(sql.MESSAGES, sorted(places))
 
 
 def _pair(pair: tuple[str, str, str]) -> Row:

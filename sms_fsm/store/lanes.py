@@ -11,13 +11,13 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import bindparam, func, literal_column, select, update
+from sqlalchemy import Text, bindparam, func, literal_column, select, update
 
 from sms_fsm.effects import Cancellation, Effect, EffectState, Lane, PlannedEffect, effect_id
 from sms_fsm.machine import Step
-from sms_fsm.store.driver import Statement
+from sms_fsm.store.driver import Dialect, Statement
 from sms_fsm.store.rows import effect_from
-from sms_fsm.store.statements import OUTBOX
+from sms_fsm.store.statements import OUTBOX, wanted_rows
 from sms_fsm.store.transaction import Held, Transaction, as_json
 
 # An event plans far fewer effects than this; positions of two events never mix.
@@ -75,23 +75,31 @@ _LEASE = Statement(
 )
 _EFFECT = Statement(lambda _: select(OUTBOX).where(_THIS))
 _DEAD = Statement(lambda _: select(OUTBOX).where(_THIS, _in_states("dead")).with_for_update())
-_ADVANCE = Statement(
-    lambda _: (
-        update(OUTBOX)
-        .where(
-            OUTBOX.c.id
-            == (
-                select(OUTBOX.c.id)
-                .where(_OF_CONVERSATION, _in_states("queued"))
-                .order_by(OUTBOX.c.position)
-                .limit(1)
-                .scalar_subquery()
-            )
-        )
-        .values(state=_state("pending"))
-        .returning(OUTBOX.c.id)
+
+
+def _advance(dialect: Dialect) -> Any:
+    """Lets the first effect that waits go, of each of the wanted conversations."""
+    wanted, (conversation,) = wanted_rows(dialect, Text)
+    waiting = OUTBOX.alias()
+    first = (
+        select(waiting.c.id)
+        .where(waiting.c.conversation == conversation, waiting.c.state == _state("queued"))
+        .order_by(waiting.c.position)
+        .limit(1)
+        .scalar_subquery()
     )
-)
+    ids: Any = select(first).select_from(wanted)
+    # Postgres may read the whole outbox for ids that it cannot count.
+    is_first = OUTBOX.c.id == func.any(func.array(ids.scalar_subquery()))
+    return (
+        update(OUTBOX)
+        .where(is_first if dialect.is_postgres else OUTBOX.c.id.in_(ids))
+        .values(state=_state("pending"))
+        .returning(OUTBOX.c.conversation, OUTBOX.c.id)
+    )
+
+
+_ADVANCE = Statement(_advance)
 
 
 @cache
@@ -291,14 +299,10 @@ class Lanes(Transaction):
 
     def _let_go(self) -> None:
         """Let the next effect of each lane go whose head this transaction took away."""
-        advancing = [held for held in self._held.values() if held.advancing]
+        advancing = {key: held for key, held in self._held.items() if held.advancing}
         if advancing and self._buffer.has_queued:
             self._flush()
-        for held in advancing:
-            self._advance(held)
-
-    def _advance(self, held: Held) -> None:
-        next_in_lane = self._driver.first(_ADVANCE, {"conversation": held.conversation.id})
-        held.lane_head = None if next_in_lane is None else next_in_lane[0]
-        held.advancing = False
-        held.changed = True
+        heads = dict(self._driver.all_of(_ADVANCE, [(key,) for key in sorted(advancing)]))
+        for key, held in advancing.items():
+            held.lane_head = heads.get(key)
+            held.advancing, held.changed = False, True

@@ -301,7 +301,7 @@ def _is_wanted(dialect: Dialect, column: ColumnElement[str]) -> ColumnElement[bo
     return column.in_(select(wanted.c.value))
 
 
-def _wanted(dialect: Dialect, *kinds: Any) -> tuple[Any, Sequence[ColumnElement[Any]]]:
+def wanted_rows(dialect: Dialect, *kinds: Any) -> tuple[Any, Sequence[ColumnElement[Any]]]:
     """The tuples that `Driver.all_of` is asked for, as a table, and its columns."""
     names = [f"wanted{number}" for number in range(len(kinds))]
     if dialect.is_postgres:
@@ -347,7 +347,7 @@ POSTS = Statement(
 
 
 def _holders_of_pairs(dialect: Dialect) -> Any:
-    wanted, values = _wanted(dialect, Text, Text, Text)
+    wanted, values = wanted_rows(dialect, Text, Text, Text)
     same = [
         CONVERSATION.c[name] == value for name, value in zip(_PAIR_COLUMNS, values, strict=True)
     ]
@@ -358,7 +358,7 @@ HOLDERS_OF_PAIRS = Statement(_holders_of_pairs)
 
 
 def _messages(dialect: Dialect) -> Any:
-    wanted, (conversation, seq) = _wanted(dialect, Text, Integer)
+    wanted, (conversation, seq) = wanted_rows(dialect, Text, Integer)
     same = and_(MESSAGE.c.conversation == conversation, MESSAGE.c.seq == seq)
     columns = (MESSAGE.c.conversation, MESSAGE.c.seq, MESSAGE.c.data)
     return select(*columns).select_from(wanted).join(MESSAGE, same)

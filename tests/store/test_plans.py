@@ -98,7 +98,7 @@ def postgres(postgres_server: Any, migrated_postgres: str) -> Iterator[str]:
 @pytest.mark.parametrize("asked", _ON_SQLITE)
 def test_sqlite_searches_indexes(sqlite: str, asked: str) -> None:
     sql = _ON_SQLITE[asked].sqlite()
-    values = sql.parameters({**_VALUES, "wanted": '["x17", "x18"]'})
+    values = sql.parameters({**_VALUES, "wanted": '[["x17", "x18", ""]]'})
     with connected(sqlite) as connection:
         explained = connection.execute(f"EXPLAIN QUERY PLAN {sql.text}", values)
         steps = [row[3] for row in explained]
