@@ -64,7 +64,11 @@ STARTS = (
     datetime(2026, 11, 1, 5, 59, 30, tzinfo=UTC),  # New York goes back
     datetime(2028, 2, 28, 23, 59, 30, tzinfo=UTC),  # a leap day is next
 )
-JUMPS = (1, 5, 31, 61, 301, 901, 3601, 73 * 3600, -60, -300, -7200)
+JUMPS = (1, 5, 31, 61, 301, 901, 3601, -60, -300, -7200)
+SILENCES = (36, 71.5, 73)
+"""Hours around those after which a conversation is archived."""
+WAITS = (31, 61, 299, 301, 899, 901)
+"""Seconds around those after which a failed text is sent again."""
 WORDS = ("sent", "delivered", "failed", "undelivered")
 CODES = ("30003", FINAL_CODE)
 POINTS = ("commit.before", "commit.after", "call.before", "call.answered", "call.after")
@@ -141,8 +145,18 @@ def _migrated() -> bytes:
 class EngineAgainstModel(RuleBasedStateMachine):
     """One history."""
 
-    @initialize(start=st.sampled_from(STARTS), zone=st.sampled_from(ZONES), fallback=st.booleans())
-    def begin(self, start: datetime, zone: str, fallback: bool) -> None:
+    @initialize(
+        start=st.sampled_from(STARTS),
+        zone=st.sampled_from(ZONES),
+        fallback=st.booleans(),
+        opened=st.integers(0, len(PAIRS)),
+    )
+    def begin(self, start: datetime, zone: str, fallback: bool, opened: int) -> None:
+        self._build(start, zone, fallback)
+        for pair in PAIRS[::-1][:opened]:
+            self._reach_out(pair, drained=True)
+
+    def _build(self, start: datetime, zone: str, fallback: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="model-", dir=_memory()))
         (self.folder / "store.db").write_bytes(_migrated())
         self.clock = HostClock(start, zone)
@@ -178,8 +192,12 @@ class EngineAgainstModel(RuleBasedStateMachine):
 
     # What customers, the host and carriers do
 
-    @rule(pair=pairs, crash_point=st.sampled_from([None, "commit.before", "commit.after"]))
-    def text(self, pair: tuple[str, str], crash_point: str | None) -> None:
+    @rule(
+        pair=pairs,
+        crash_point=st.sampled_from([None, None, "commit.before", "commit.after"]),
+        drained=st.booleans(),
+    )
+    def text(self, pair: tuple[str, str], crash_point: str | None, drained: bool) -> None:
         """A customer texts; the sender does not let go before it is acknowledged."""
         text = f"text {self._next():04d}."
         message = InboundMessage(f"in-{self.count}", from_=pair[0], to=pair[1], text=text)
@@ -189,9 +207,10 @@ class EngineAgainstModel(RuleBasedStateMachine):
             self._restart()
         self._note(pair, text, self.world.engine.receive(message))
         assert self.world.engine.receive(message).duplicate
+        self._drain_if(drained)
 
-    @rule(pair=pairs, internal_note=st.booleans(), long=st.booleans())
-    def reply(self, pair: tuple[str, str], internal_note: bool, long: bool) -> None:
+    @rule(pair=pairs, internal_note=st.booleans(), long=st.booleans(), drained=st.booleans())
+    def reply(self, pair: tuple[str, str], internal_note: bool, long: bool, drained: bool) -> None:
         identity = self.pairs[pair].identity
         if identity is None:
             return
@@ -201,16 +220,22 @@ class EngineAgainstModel(RuleBasedStateMachine):
         assert self.world.engine.reply(identity, text, **options).duplicate
         with pytest.raises(KeyReused):
             self.world.engine.reply(identity, "another text", **options)
+        self._drain_if(drained)
 
-    @rule(pair=pairs)
-    def initiate(self, pair: tuple[str, str]) -> None:
-        self._reach_out(pair)
+    @rule(pair=pairs, drained=st.booleans())
+    def initiate(self, pair: tuple[str, str], drained: bool) -> None:
+        self._reach_out(pair, drained=drained)
 
-    def _reach_out(self, pair: tuple[str, str]) -> None:
+    def _reach_out(self, pair: tuple[str, str], *, drained: bool) -> None:
         text = f"outreach {self._next():04d}."
         options = {"to": pair[0], "from_": pair[1], "text": text, "key": f"i-{self.count}"}
         self._note(pair, text, self.world.engine.initiate(**options))
         assert self.world.engine.initiate(**options).duplicate
+        self._drain_if(drained)
+
+    def _drain_if(self, wanted: bool) -> None:
+        if wanted:
+            self.world.engine.drain()
 
     @rule(pair=pairs)
     def transfer(self, pair: tuple[str, str]) -> None:
@@ -237,16 +262,26 @@ class EngineAgainstModel(RuleBasedStateMachine):
     def carrier_says(self, which: int, word: str, code: str, copies: int) -> None:
         """About any message, known to the engine by now or not."""
         outbound = self._outbound()
-        message_id, conversation_id = outbound[which % len(outbound)]
-        code_of = {"failed": code, "undelivered": code}
-        said = DeliveryStatus(
-            message_id, conversation_id, status=word, error_code=code_of.get(word)
-        )
-        receipts = [self.world.engine.record(said) for _ in range(copies)]
+        receipts = self._report(outbound[-1 - which % len(outbound)], word, code, copies)
         assert all(receipt.duplicate for receipt in receipts[1:])
+
+    @precondition(lambda self: self._outbound())
+    @rule(waits=st.lists(st.sampled_from(WAITS), min_size=1, max_size=5))
+    def carrier_fails_again_and_again(self, waits: list[float]) -> None:
+        """What CXone took last, whether or not that was a repetition."""
+        for wait in waits:
+            self._report(self._outbound()[-1], "failed", "30003", 1)
+            self._pass(wait)
+
+    def _report(self, message: tuple[str, str], word: str, code: str, copies: int) -> list[Receipt]:
+        failed = word in ("failed", "undelivered")
+        said = DeliveryStatus(*message, status=word, error_code=code if failed else None)
+        receipts = [self.world.engine.record(said) for _ in range(copies)]
         if receipts[0].conversation:
-            assert receipts[0].duplicate == ((message_id, word) in self.reported), self._log()
-        self.said.add((message_id, word))
+            assert receipts[0].duplicate == ((message[0], word) in self.reported), self._log()
+        self.said.add((message[0], word))
+        self.the_log_says_what_the_model_says()
+        return receipts
 
     # What the platform does
 
@@ -286,7 +321,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
     def lose_an_answer(self, pair: tuple[str, str], fault: Fault, texts: int) -> None:
         """To one of these texts, perhaps; what is behind it must not pass it."""
         for _ in range(texts):
-            self._reach_out(pair)
+            self._reach_out(pair, drained=False)
         self.simulator.fault(fault)
         self.world.engine.drain()
 
@@ -298,6 +333,16 @@ class EngineAgainstModel(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from(JUMPS))
     def time_passes(self, seconds: float) -> None:
+        self._pass(seconds)
+
+    @rule(hours=st.lists(st.sampled_from(SILENCES), min_size=1, max_size=2), pair=pairs)
+    def nobody_writes(self, hours: list[float], pair: tuple[str, str]) -> None:
+        """For so long, and after one text for so long again."""
+        for silence in hours:
+            self._reach_out(pair, drained=True)
+            self._pass(silence * 3600)
+
+    def _pass(self, seconds: float) -> None:
         self.clock.set(seconds)
         self.world.engine.drain()
 
@@ -389,6 +434,7 @@ class EngineAgainstModel(RuleBasedStateMachine):
             assert set(pair.texts) <= posted, self._log()
             for text in pair.model.texts.values():
                 assert len(text.words) == text.parts, self._log()
+                assert text.again_at == {}, self._log()
             assert pair.queues <= self._routed(pair), self._log()
         if self.clock.now - self.began < PARKED_FOR:
             assert self.said <= self.reported, self._log()
