@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from http import HTTPStatus
 
 from sms_fsm import events
 from sms_fsm.dispatch.outcome import Again, Attempt, Finished, Outcome, StepBack
@@ -90,7 +91,7 @@ def troubled(attempt: Attempt, error: CXoneError) -> Outcome:
     """What an error of CXone means for an effect that may simply be repeated."""
     if error.code == "conversation_closed":
         return closed(attempt)
-    if error.code == "conversation_archived":
+    if error.status == HTTPStatus.CONFLICT:  # with no other reason than that, if it names one
         return _conflict(attempt, error)
     if error.status == 404:  # noqa: PLR2004 - the status is its own name
         return _vanished(attempt, error)

@@ -126,6 +126,19 @@ def test_a_409_of_a_hand_over_is_recovered_too(world: World) -> None:
     assert conversation["status"] == "active"
 
 
+@pytest.mark.parametrize("operation", ["postMessage", "updateRouting"])
+def test_a_409_that_names_no_reason_is_recovered_too(world: World, operation: str) -> None:
+    identity = _archived_in_silence(world)
+    world.simulator.fault(Fault(operation, "status", status=409, code="no word"))
+    world.engine.reply(identity, "two", key="k-2")
+    world.engine.transfer(identity, key="k-3", queue_id="queue_billing")
+    world.engine.drain()
+    (conversation,) = conversations_of(world.simulator, CUSTOMER)
+    assert world.posted(identity) == ["one", "two"]
+    assert conversation["routing"]["queue_id"] == "queue_billing"
+    assert world.engine.dead_letters() == []
+
+
 def test_what_waits_behind_a_409_keeps_its_order(world: World) -> None:
     identity = _archived_in_silence(world)
     world.text("two")
