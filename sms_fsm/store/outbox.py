@@ -61,7 +61,8 @@ def _claim(real: ColumnElement[Any], until: ColumnElement[Any], *, one_by_one: b
     )
 
 
-_DATABASE_TIME = func.clock_timestamp()
+# Unlike the clock's time it stands still within a statement, so that an index is searched by it.
+_DATABASE_TIME = func.statement_timestamp()
 _MACHINE_TIME: Any = bindparam("real")
 _SECONDS: Any = bindparam("seconds", type_=Numeric)
 

@@ -119,6 +119,13 @@ def test_postgres_searches_indexes_whether_it_knows_the_values_or_not(
     assert whole == [], "\n".join(steps)
 
 
+@pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
+def test_lost_leases_are_found_among_those_that_stand(postgres: str, mode: str) -> None:
+    steps = _postgres_plan(postgres, outbox._CLAIM_ON_POSTGRES, mode)
+
+    assert [step for step in steps if "Index Cond: (lease_until <" in step] != [], steps
+
+
 def _postgres_plan(url: str, statement: Statement, mode: str) -> list[str]:
     sql = statement.postgres()
     values = sql.parameters(_VALUES)
