@@ -273,9 +273,20 @@ class EngineAgainstModel(RuleBasedStateMachine):
             self._report(self._outbound()[-1], "failed", "30003", 1)
             self._pass(wait)
 
+    @rule(pair=pairs, word=st.sampled_from(WORDS))
+    def carrier_is_quicker_than_the_answer(self, pair: tuple[str, str], word: str) -> None:
+        """The word comes while nobody knows of the post: its worker is gone."""
+        self._reach_out(pair, drained=False)
+        with suppress(Crash), at("call.answered", crash, subject="postMessage"):
+            self.world.engine.drain()
+        if outbound := self._outbound():
+            self._report(outbound[-1], word, CODES[0], 2)
+        self._restart()
+
     def _report(self, message: tuple[str, str], word: str, code: str, copies: int) -> list[Receipt]:
         failed = word in ("failed", "undelivered")
         said = DeliveryStatus(*message, status=word, error_code=code if failed else None)
+        self.the_log_says_what_the_model_says()  # what a drain has reported since
         receipts = [self.world.engine.record(said) for _ in range(copies)]
         if receipts[0].conversation:
             assert receipts[0].duplicate == ((message[0], word) in self.reported), self._log()
