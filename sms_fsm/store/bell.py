@@ -25,7 +25,7 @@ from sms_fsm.store.driver import Statement
 
 _CHANNEL = "sms_fsm_due"
 _NOTIFY = Statement(lambda _: select(func.pg_notify(bindparam("channel"), "")))
-# A worker that was woken a moment ago is still at work, and finds what came meanwhile.
+# What comes so soon after a notification is not told of: whoever heard it looks twice.
 _ONCE_IN_SECONDS = 0.02
 _RECONNECT_SECONDS = 1.0
 _STOPS_WITHIN_SECONDS = 0.2
@@ -127,4 +127,7 @@ class Bell:
             self._ring()  # for what was told while nobody listened
             while not stop.is_set():
                 for _ in driver.notifies(timeout=_STOPS_WITHIN_SECONDS, stop_after=1):
+                    self._ring()
+                    # What came right after it was not told of.
+                    stop.wait(2 * _ONCE_IN_SECONDS)
                     self._ring()

@@ -43,7 +43,8 @@ PACKAGE = Path(sms_fsm.__file__).parent
 # Who commits and who calls, with the failpoints that stand around it
 
 TRANSACTIONS = {
-    ("store/connections.py", "transaction"): (),  # what the next two are made of
+    ("store/connections.py", "transaction"): (),  # what the last two are made of
+    ("store/driver.py", "__exit__"): (),  # how it ends on the hot path
     ("store/database.py", "_write_once"): ("commit.after", "commit.before"),
     ("store/database.py", "_read_once"): (),  # commits nothing
 }
