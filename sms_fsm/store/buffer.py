@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from sms_fsm.effects import EffectState
 from sms_fsm.store import statements as sql
 from sms_fsm.store.database import Conflict
 from sms_fsm.store.driver import Driver
@@ -34,7 +35,7 @@ class Buffer:
     @property
     def has_queued(self) -> bool:
         """Whether an effect that is not yet written waits behind another."""
-        return any(effect["state"] == "queued" for effect in self.effects)
+        return any(effect["state"] == EffectState.QUEUED.value for effect in self.effects)
 
     def flush(self, driver: Driver, *, last: bool = False) -> None:
         """Write everything; the figures wait for the ``last`` time.

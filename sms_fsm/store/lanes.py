@@ -11,35 +11,31 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Text, bindparam, func, literal_column, select, update
+from sqlalchemy import Text, bindparam, func, select, update
 
 from sms_fsm.effects import Cancellation, Effect, EffectState, Lane, PlannedEffect, effect_id
 from sms_fsm.machine import Step
 from sms_fsm.store.driver import Dialect, Statement
 from sms_fsm.store.rows import effect_from
-from sms_fsm.store.statements import OUTBOX, wanted_rows
+from sms_fsm.store.statements import OUTBOX, spelled, wanted_rows
 from sms_fsm.store.transaction import Held, Transaction, as_json
 
 # An event plans far fewer effects than this; positions of two events never mix.
 _POSITIONS_AN_EVENT = 64
 
-_UNFINISHED = ("queued", "pending", "leased")
-_NOT_BEGUN = ("queued", "pending")
+_NOT_BEGUN = (EffectState.QUEUED, EffectState.PENDING)
+_UNFINISHED = (*_NOT_BEGUN, EffectState.LEASED)
 
 
-def _state(state: str) -> Any:
-    return literal_column(f"'{state}'")
+def _in_states(*states: EffectState) -> Any:
+    return OUTBOX.c.state.in_([spelled(state) for state in states])
 
 
-def _in_states(*states: str) -> Any:
-    return OUTBOX.c.state.in_([_state(state) for state in states])
-
-
-def _set(*names: str, state: str | None = None) -> Statement:
+def _set(*names: str, state: EffectState | None = None) -> Statement:
     """Gives an effect back with these values; ``state`` where it is always the same."""
     values: dict[str, Any] = {name: bindparam(name) for name in names}
     if state is not None:
-        values["state"] = _state(state)
+        values["state"] = spelled(state)
     return Statement(
         lambda _: (
             update(OUTBOX).where(OUTBOX.c.id == bindparam("key")).values(lease_until=None, **values)
@@ -48,12 +44,12 @@ def _set(*names: str, state: str | None = None) -> Statement:
 
 
 _WAITS = ("due_at", "reason", "unknown_since", "looked_up", "failures", "started_at", "interrupted")
-_DEFER = _set(*_WAITS, state="pending")
-_DEFER_WITH_DATA = _set(*_WAITS, "data", state="pending")
+_DEFER = _set(*_WAITS, state=EffectState.PENDING)
+_DEFER_WITH_DATA = _set(*_WAITS, "data", state=EffectState.PENDING)
 _STEP_BACK = _set(
-    "reason", "interrupted", "unknown_since", "failures", "started_at", state="queued"
+    "reason", "interrupted", "unknown_since", "failures", "started_at", state=EffectState.QUEUED
 )
-_BURY = _set("reason", "looked_up", state="dead")
+_BURY = _set("reason", "looked_up", state=EffectState.DEAD)
 _REVIVE = _set("state", "due_at", "reason", "started_at", "failures")
 
 _THIS = OUTBOX.c.id == bindparam("id")
@@ -65,16 +61,18 @@ _POSITION = Statement(lambda _: select(OUTBOX.c.position).where(_THIS))
 _MAKE_WAY = Statement(
     lambda _: (
         update(OUTBOX)
-        .where(_THIS, _in_states("pending"), OUTBOX.c.unknown_since.is_(None))
-        .values(state=_state("queued"))
+        .where(_THIS, _in_states(EffectState.PENDING), OUTBOX.c.unknown_since.is_(None))
+        .values(state=spelled(EffectState.QUEUED))
         .returning(OUTBOX.c.id)
     )
 )
 _LEASE = Statement(
-    lambda _: select(OUTBOX.c.token).where(_THIS, _in_states("leased")).with_for_update()
+    lambda _: select(OUTBOX.c.token).where(_THIS, _in_states(EffectState.LEASED)).with_for_update()
 )
 _EFFECT = Statement(lambda _: select(OUTBOX).where(_THIS))
-_DEAD = Statement(lambda _: select(OUTBOX).where(_THIS, _in_states("dead")).with_for_update())
+_DEAD = Statement(
+    lambda _: select(OUTBOX).where(_THIS, _in_states(EffectState.DEAD)).with_for_update()
+)
 
 
 def _advance(dialect: Dialect) -> Any:
@@ -83,7 +81,9 @@ def _advance(dialect: Dialect) -> Any:
     waiting = OUTBOX.alias()
     first = (
         select(waiting.c.id)
-        .where(waiting.c.conversation == conversation, waiting.c.state == _state("queued"))
+        .where(
+            waiting.c.conversation == conversation, waiting.c.state == spelled(EffectState.QUEUED)
+        )
         .order_by(waiting.c.position)
         .limit(1)
         .scalar_subquery()
@@ -94,7 +94,7 @@ def _advance(dialect: Dialect) -> Any:
     return (
         update(OUTBOX)
         .where(is_first if dialect.is_postgres else OUTBOX.c.id.in_(ids))
-        .values(state=_state("pending"))
+        .values(state=spelled(EffectState.PENDING))
         .returning(OUTBOX.c.conversation, OUTBOX.c.id)
     )
 
@@ -111,7 +111,10 @@ def _withdraw(names: int, *, of_message: bool) -> Statement:
         which.append(OUTBOX.c.message == bindparam("about"))
     return Statement(
         lambda _: (
-            update(OUTBOX).where(*which).values(state=_state("cancelled")).returning(OUTBOX.c.id)
+            update(OUTBOX)
+            .where(*which)
+            .values(state=spelled(EffectState.CANCELLED))
+            .returning(OUTBOX.c.id)
         )
     )
 

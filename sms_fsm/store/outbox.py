@@ -20,15 +20,14 @@ from sqlalchemy import (
     update,
 )
 
-from sms_fsm.effects import Effect
+from sms_fsm.effects import Effect, EffectState
 from sms_fsm.store.columns import Instant
 from sms_fsm.store.driver import Driver, Row, Statement
 from sms_fsm.store.rows import effect_from
-from sms_fsm.store.statements import CONVERSATION, OUTBOX
+from sms_fsm.store.statements import CONVERSATION, OUTBOX, spelled
 
-# Spelled out: a partial index is used only where the planner sees its condition.
-_PENDING = OUTBOX.c.state == literal_column("'pending'")
-_LEASED = OUTBOX.c.state == literal_column("'leased'")
+_PENDING = OUTBOX.c.state == spelled(EffectState.PENDING)
+_LEASED = OUTBOX.c.state == spelled(EffectState.LEASED)
 _DUE = OUTBOX.c.due_at <= bindparam("now")
 
 
@@ -51,7 +50,7 @@ def _claim(real: ColumnElement[Any], until: ColumnElement[Any], *, one_by_one: b
         .where(OUTBOX.c.id == func.any(wanted) if one_by_one else OUTBOX.c.id.in_(found))
         .values(
             interrupted=or_(OUTBOX.c.interrupted, _LEASED),
-            state=literal_column("'leased'"),
+            state=spelled(EffectState.LEASED),
             token=OUTBOX.c.token + literal_column("1"),
             attempts=OUTBOX.c.attempts + literal_column("1"),
             lease_until=until,
@@ -86,7 +85,7 @@ _RELEASE = Statement(
     lambda _: (
         update(OUTBOX)
         .where(OUTBOX.c.id == bindparam("key"), OUTBOX.c.token == bindparam("fence"), _LEASED)
-        .values(state=literal_column("'pending'"), lease_until=None)
+        .values(state=spelled(EffectState.PENDING), lease_until=None)
     )
 )
 _DUE_TIMERS = Statement(

@@ -23,6 +23,7 @@ from sqlalchemy import (
     update,
 )
 
+from sms_fsm.effects import EffectState
 from sms_fsm.store.driver import Dialect, Insertion, Statement
 from sms_fsm.store.tables import (
     CarrierCountRow,
@@ -75,6 +76,11 @@ LOCKED_COLUMNS = (
 _LOCKED = [CONVERSATION.c[name] for name in LOCKED_COLUMNS]
 
 _PAIR_COLUMNS = ("customer", "business", "isolation")
+
+
+def spelled(state: EffectState) -> Any:
+    """A state as text of a statement: a planner that sees no condition uses no partial index."""
+    return literal_column(f"'{state.value}'")
 
 
 def _named(*columns: str) -> Any:
