@@ -159,7 +159,7 @@ class Dispatcher:
         except Exception as error:  # noqa: BLE001 - a host's guard or a lost graph must not stop the others
             _log.exception("effect.unrecordable", effect=effect.id, effect_name=effect.name)
             postpone = partial(self._postpone, effect=effect, reason=type(error).__name__)
-            self._store.write(postpone, Reads(conversation=effect.conversation, effect=effect.id))
+            self._store.write(postpone, _reads(effect))
 
     def _postpone(self, uow: UnitOfWork, *, effect: Effect, reason: str) -> None:
         """What it led to could not be recorded: whether it called is unknown from now on."""
