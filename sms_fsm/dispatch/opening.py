@@ -93,7 +93,7 @@ def troubled(attempt: Attempt, error: CXoneError) -> Outcome:
         return closed(attempt)
     if error.status == HTTPStatus.CONFLICT:  # with no other reason than that, if it names one
         return _conflict(attempt, error)
-    if error.status == 404:  # noqa: PLR2004 - the status is its own name
+    if error.status == HTTPStatus.NOT_FOUND:
         return _vanished(attempt, error)
     return attempt.delayed(error) if error.retryable else attempt.died(str(error))
 
@@ -116,15 +116,36 @@ def _vanished(attempt: Attempt, error: CXoneError) -> Outcome:
     if attempt.effect.looked_up:
         return attempt.died(str(error))
     try:
-        matches = [match for match in _matches(attempt, "active") if not match.archived]
+        found = _look_again(attempt)
     except CXoneError as other:
         return attempt.delayed(other) if other.retryable else attempt.died(str(other))
-    if not matches:
+    if found is None:
         return attempt.died(str(error))
+    if found.closed:
+        return closed(attempt)
+    if found.archived and attempt.effect.name != "ReactivateConversation":
+        return archived(attempt, "flag")
     again = Again(attempt.now, str(error), failed=True, looked_up=True)
-    if any(match.conversation_id == attempt.conversation_id for match in matches):
+    if found.conversation_id == attempt.conversation_id:
         return Outcome(again)
-    return Outcome(again, (_opened(attempt, matches[0], "adopted"),))
+    return Outcome(again, (_opened(attempt, found, "adopted"),))
+
+
+def _look_again(attempt: Attempt) -> RemoteConversation | None:
+    """The conversation itself; only where it is really gone, another one that is open."""
+    matches = _matches(attempt, "active")
+    for match in matches:
+        if match.conversation_id == attempt.conversation_id:
+            return match
+    # That a search does not show it proves nothing: it lags, and does not list what is archived.
+    try:
+        return attempt.platform.get_conversation(
+            attempt.conversation_id, timeout_seconds=attempt.timeout_seconds
+        )
+    except CXoneError as error:
+        if error.status != HTTPStatus.NOT_FOUND:
+            raise
+    return next((match for match in matches if not match.archived), None)
 
 
 def _settle_creation(attempt: Attempt) -> Outcome | None:

@@ -452,6 +452,52 @@ def test_a_404_that_passes_costs_one_look_up(world: World) -> None:
     assert operations(world.simulator)[-3:] == ["postMessage", "findConversations", "postMessage"]
 
 
+def test_a_404_of_a_conversation_that_was_archived_meanwhile_loses_nothing(world: World) -> None:
+    identity = world.opened()
+    world.simulator.archive(remote(world, identity), notify=False)
+    world.simulator.fault(Fault("postMessage", "status", status=404))
+    world.engine.reply(identity, "two", key="k-2")
+    world.engine.drain()
+    assert world.posted(identity) == ["hi", "two"]
+    assert world.engine.dead_letters() == []
+    assert world.simulator.count("createConversation") == 1
+
+
+def test_a_404_is_not_believed_while_the_search_lags_behind_its_conversation(world: World) -> None:
+    identity = world.opened()
+    ours = remote(world, identity)
+    world.simulator.fault(Fault("postMessage", "status", status=404))
+    world.simulator.fault(Fault("findConversations", "lag", seconds=60, times=1))
+    world.engine.reply(identity, "two", key="k-2")
+    world.engine.drain()
+    assert remote(world, identity) == ours
+    assert world.posted(identity) == ["hi", "two"]
+
+
+def test_a_404_of_one_that_was_closed_meanwhile_has_a_successor_take_over(world: World) -> None:
+    identity = world.opened()
+    ours = remote(world, identity)
+    world.simulator.close(ours)
+    world.simulator.fault(Fault("postMessage", "status", status=404))
+    world.engine.reply(identity, "two", key="k-2")
+    world.engine.drain()
+    assert remote(world, identity) != ours
+    assert world.posted(identity) == ["two"]
+    assert world.engine.dead_letters() == []
+
+
+def test_a_404_of_the_look_at_an_archived_conversation_does_not_stop_its_reactivation(
+    world: World,
+) -> None:
+    identity = world.opened()
+    world.simulator.archive(remote(world, identity))
+    world.simulator.fault(Fault("getConversation", "status", status=404, times=1))
+    world.engine.reply(identity, "two", key="k-2")
+    world.engine.drain()
+    assert world.posted(identity) == ["hi", "two"]
+    assert world.engine.dead_letters() == []
+
+
 def test_a_vanished_conversation_gives_way_to_another_one_that_is_open(world: World) -> None:
     identity = world.opened()
     world.simulator.vanish(remote(world, identity))
