@@ -113,10 +113,8 @@ def _conflict(attempt: Attempt, error: CXoneError) -> Outcome:
 
 def _vanished(attempt: Attempt, error: CXoneError) -> Outcome:
     """CXone does not know the conversation: look for it once more, never open a new one."""
-    if attempt.effect.looked_up:
-        return attempt.died(str(error))
     try:
-        found = _look_again(attempt)
+        found = None if attempt.effect.looked_up else _look_again(attempt)
     except CXoneError as other:
         return attempt.delayed(other) if other.retryable else attempt.died(str(other))
     if found is None:
@@ -126,9 +124,8 @@ def _vanished(attempt: Attempt, error: CXoneError) -> Outcome:
     if found.archived and attempt.effect.name != "ReactivateConversation":
         return archived(attempt, "flag")
     again = Again(attempt.now, str(error), failed=True, looked_up=True)
-    if found.conversation_id == attempt.conversation_id:
-        return Outcome(again)
-    return Outcome(again, (_opened(attempt, found, "adopted"),))
+    moved = found.conversation_id != attempt.conversation_id
+    return Outcome(again, (_opened(attempt, found, "adopted"),) if moved else ())
 
 
 def _look_again(attempt: Attempt) -> RemoteConversation | None:
