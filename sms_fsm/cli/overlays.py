@@ -81,8 +81,8 @@ def _moves(lines: Iterable[bytes]) -> Iterator[_Move]:
             raise LogError(item.line, item.reason)
         if isinstance(item, Entry):
             record = item.record
-            names = (record["conversation"], record["source"], record["target"], record["name"])
-            yield _Move(*names, at=datetime.fromisoformat(record["at"]))
+            names = (record.conversation, record.source, record.target, record.name)
+            yield _Move(*names, at=datetime.fromisoformat(record.at))
 
 
 def _dwells(moves: Iterable[_Move]) -> dict[str, Dwell]:

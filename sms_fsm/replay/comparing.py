@@ -11,8 +11,7 @@ import orjson
 
 from sms_fsm.graph import Mark, StateGraph
 from sms_fsm.machine import Asked, Step
-from sms_fsm.replay.following import Record
-from sms_fsm.replay.lines import Entry, shown
+from sms_fsm.replay.lines import Entry, Record, shown
 from sms_fsm.replay.machine import ReplayMachine
 from sms_fsm.replay.verdicts import Bucket, Divergence
 
@@ -32,22 +31,22 @@ def agrees(record: Record, step: Step, target: str, *, exact: bool) -> bool:
     """
     return (
         step.after.state == target
-        and step.refused is record["refused"]
-        and _same(step.planned, record["effects"])
-        and _same(step.cancelled, record["cancelled"])
-        and (not exact or (_rule(step) == record["transition"] and _asked(record, step)))
+        and step.refused is record.refused
+        and _same(step.planned, record.effects)
+        and _same(step.cancelled, record.cancelled)
+        and (not exact or (_rule(step) == record.transition and _asked(record, step)))
     )
 
 
 def differences(record: Record, step: Step, target: str, *, exact: bool) -> tuple[str, ...]:
     """The fields of the record that come out otherwise, the weightiest first."""
     fields = {
-        "refused": step.refused is record["refused"],
+        "refused": step.refused is record.refused,
         "target": step.after.state == target,
-        "transition": not exact or _rule(step) == record["transition"],
+        "transition": not exact or _rule(step) == record.transition,
         "guards": not exact or _asked(record, step),
-        "effects": _same(step.planned, record["effects"]),
-        "cancelled": _same(step.cancelled, record["cancelled"]),
+        "effects": _same(step.planned, record.effects),
+        "cancelled": _same(step.cancelled, record.cancelled),
     }
     return tuple(name for name, agreed in fields.items() if not agreed)
 
@@ -57,7 +56,7 @@ def _rule(step: Step) -> str | None:
 
 
 def _asked(record: Record, step: Step) -> bool:
-    recorded: list[Any] = record["guards"]
+    recorded: list[Any] = record.guards
     return _listed(step.asked) == recorded if step.asked else not recorded
 
 
@@ -87,7 +86,7 @@ def _json(planned: Sequence[_Logged]) -> list[Any]:
 def _changed_effects(record: Record, step: Step) -> tuple[Counter[str], Counter[str]]:
     """Names of the effects that were added and removed; one that changed is both."""
     planned = Counter(_canonical(item.to_data()) for item in step.planned)
-    recorded = Counter(_canonical(item) for item in record["effects"])
+    recorded = Counter(_canonical(item) for item in record.effects)
     return _named(planned - recorded), _named(recorded - planned)
 
 
@@ -109,7 +108,7 @@ def _rule_of(graph: StateGraph, record: Record, step: Step) -> tuple[str | None,
     rules: Iterable[tuple[str, Mark]] = (
         (rule.id, rule.mark)
         for rule in graph.outgoing(step.before.state, step.event.name)
-        if rule.id == record["transition"]
+        if rule.id == record.transition
     )
     declared = graph.events.get(step.event.name)
     return next(iter(rules), (None, declared.mark if declared else None))
@@ -124,13 +123,13 @@ def divergence(
     rule, mark = _rule_of(graph, record, step)
     return Divergence(
         line=entry.line,
-        conversation=shown(record["conversation"]) or "",
-        seq=record["seq"],
-        event=record["name"],
+        conversation=shown(record.conversation) or "",
+        seq=record.seq,
+        event=record.name,
         bucket=_bucket(differing, step),
         differs=differing,
-        source=record["source"],
-        expected=record["target"],
+        source=record.source,
+        expected=record.target,
         actual=step.after.state if step.before.state in graph.states else None,
         rule=rule,
         file=graph.file,

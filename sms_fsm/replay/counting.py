@@ -50,16 +50,16 @@ class Count:
 
     def add(self, entry: Entry) -> Iterator[LogProblem]:
         """The end of a conversation."""
-        number = entry.last or self._expected
+        number = entry.record.number or self._expected
         likely = range(self._expected, self._expected + self._lost + 1)
         if number not in likely and number != self._instead:
             yield self._wrong(entry, number)
             self._instead = self._expected + 1
         else:
             self._instead = number + 1
-        self._end, self._lost = (entry, 0) if entry.last else (None, 0)
+        self._end, self._lost = (entry, 0) if entry.record.number else (None, 0)
         self._expected = number + 1
-        if entry.ends_log:
+        if entry.record.ends_log:
             # Whatever follows is another log.
             self._expected = self._instead = 1
             self._end = None

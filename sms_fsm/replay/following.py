@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sms_fsm.conversation import Conversation, Message
 from sms_fsm.effects import Lane
 from sms_fsm.events import Event
+from sms_fsm.replay.lines import Record
 from sms_fsm.replay.machine import ReplayMachine
 from sms_fsm.values import evolve, finish
-
-Record = Mapping[str, Any]
 
 _instant = datetime.fromisoformat
 
@@ -63,14 +60,14 @@ def _same(loaded: tuple[Message, ...], message: Message | None) -> bool:
 
 def event_of(record: Record) -> Event:
     """The event of a record."""
-    return Event(record["name"], _instant(record["at"]), record["data"])
+    return Event(record.name, _instant(record.at), record.data)
 
 
 def followed(
     machine: ReplayMachine, record: Record, before: Conversation, event: Event, target: str
 ) -> Conversation:
     """The conversation as the record says that it went on; ``target`` in the graph's words."""
-    if record["refused"]:
+    if record.refused:
         return machine.pass_over(before)
-    lanes = [Lane(effect["lane"]) for effect in record["effects"]]
+    lanes = [Lane(effect["lane"]) for effect in record.effects]
     return machine.follow(before, event, target, lanes)

@@ -12,8 +12,8 @@ from sms_fsm.graph import StateGraph
 from sms_fsm.machine import Step
 from sms_fsm.replay.comparing import agrees, differences, divergence
 from sms_fsm.replay.coverage import Exercised
-from sms_fsm.replay.following import MISFITS, Follower, Record, event_of, followed
-from sms_fsm.replay.lines import Entry
+from sms_fsm.replay.following import MISFITS, Follower, event_of, followed
+from sms_fsm.replay.lines import Entry, Record
 from sms_fsm.replay.machine import ReplayMachine
 from sms_fsm.replay.problems import ProblemCode
 from sms_fsm.replay.shelf import Shelf
@@ -66,8 +66,8 @@ class Judge:
     def begin(self, record: Record) -> None:
         """The first record of a conversation comes next."""
         self.close()
-        self.track = Track(Follower(record["conversation"], record["source"], record["graph"]))
-        self._turn_to(record["graph"])
+        self.track = Track(Follower(record.conversation, record.source, record.graph))
+        self._turn_to(record.graph)
         machine = self.track.machine
         if machine is not None:
             self.track.exercised.states.add(machine.graph.initial)
@@ -83,7 +83,7 @@ class Judge:
         self._tally.events += 1
         if entry.begins:
             self.begin(entry.record)
-        if entry.record.get("last") is True:
+        if entry.record.last is True:
             self._tally.unnumbered += 1
         if entry.sound:
             self._judge(entry)
@@ -91,7 +91,7 @@ class Judge:
     def _judge(self, entry: Entry) -> None:
         track = self.track
         track.touched = track.touched or entry.altered
-        if entry.record["graph"] != track.graph or entry.begins:
+        if entry.record.graph != track.graph or entry.begins:
             self._check_graph(entry)
         if track.machine is None or track.lost:
             track.lost = True
@@ -104,7 +104,7 @@ class Judge:
     # Graphs
 
     def _check_graph(self, entry: Entry) -> None:
-        behaviour_hash = entry.record["graph"]
+        behaviour_hash = entry.record.graph
         if self._shelf.knows(behaviour_hash):
             self._turn_to(behaviour_hash)
         elif not entry.altered:
@@ -124,7 +124,7 @@ class Judge:
     def _replay(self, machine: ReplayMachine, entry: Entry) -> None:
         track, record = self.track, entry.record
         event = event_of(record)
-        before = track.follower.before(event, self._named(record["source"]), record["graph"])
+        before = track.follower.before(event, self._named(record.source), record.graph)
         if event.name == MIGRATED:
             self._migrate(machine, entry, before, event)
         elif entry.altered:
@@ -148,7 +148,7 @@ class Judge:
             self._tally.report(entry.problem(ProblemCode.UNKNOWN_GRAPH, _UNKNOWN_GRAPH))
             self.track.lost = True
             return
-        after = arrival.follow(before, event, self._named(entry.record["target"]), ())
+        after = arrival.follow(before, event, self._named(entry.record.target), ())
         after = evolve(after, graph_hash=self.track.graph)
         if self._exact and not entry.altered:
             step = cross(before, event, machine.graph, arrival.graph)
@@ -166,7 +166,7 @@ class Judge:
         track.exercised.add(step)
         if track.bucket is None:
             track.bucket = Bucket.SAME
-        target = self._named(record["target"])
+        target = self._named(record.target)
         misplaced = self._misplaced(step.before, target, machine.graph, arrival.graph)
         if not misplaced and agrees(record, step, target, exact=self._exact):
             return True
@@ -197,7 +197,7 @@ class Judge:
     def _follow(
         self, machine: ReplayMachine, record: Record, before: Conversation, event: Event
     ) -> None:
-        target = self._named(record["target"])
+        target = self._named(record.target)
         self.track.follower.keep(followed(machine, record, before, event, target))
 
     def _diverge(self, divergence: Divergence) -> None:

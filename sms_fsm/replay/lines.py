@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
-from types import NoneType
 from typing import Any, BinaryIO, NamedTuple
 
+import msgspec
 import orjson
+from msgspec import UNSET, UnsetType
 
 from sms_fsm.log import unsealed
 from sms_fsm.replay.problems import LogProblem, ProblemCode
@@ -18,26 +18,6 @@ LONGEST_LINE = 4 * 1024 * 1024
 
 _LONGEST_NAME = 64
 
-_FIELDS = {
-    "at": (str,),
-    "cancelled": (list,),
-    "conversation": (str,),
-    "data": (dict,),
-    "effects": (list,),
-    "graph": (str,),
-    "guards": (list,),
-    "name": (str,),
-    "refused": (bool,),
-    "seq": (int,),
-    "source": (str,),
-    "target": (str,),
-    "transition": (str, NoneType),
-    "hash": (str,),
-}
-_NAMES = tuple(_FIELDS)
-_TYPES = tuple(product(*_FIELDS.values()))
-_WITH_END = (*_NAMES, "last")
-_AT_THE_END = (*_WITH_END, "of")
 _GRAPH_FIELDS = {"id": str, "version": int, "hash": str, "document": str}
 
 
@@ -52,6 +32,47 @@ class GraphLine:
     document: str
 
 
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `sms_fsm.log.log_record` and `sms_fsm.log.sealed` wrote of one event.
+
+    Args:
+        hash: what the line claims.
+        last: of the last record of a conversation: the number that it has in the log, True in an
+            older log.
+        of: of the last record of the log: how many conversations that has.
+    """
+
+    at: str
+    cancelled: list[Any]
+    conversation: str
+    data: dict[str, Any]
+    effects: list[Any]
+    graph: str
+    guards: list[Any]
+    name: str
+    refused: bool
+    seq: int
+    source: str
+    target: str
+    transition: str | None
+    hash: str
+    last: int | bool | UnsetType = UNSET
+    of: int | UnsetType = UNSET
+
+    @property
+    def number(self) -> int:
+        """Which conversation of the log ends here, as far as the line says; else 0."""
+        return 0 if self.last is UNSET or self.last is True else self.last
+
+    @property
+    def ends_log(self) -> bool:
+        """Whether the line claims to be the last of the log."""
+        return self.of is not UNSET
+
+
+_decoded = msgspec.json.Decoder(Record).decode
+
+
 class Entry(NamedTuple):
     """One event as a line of the log.
 
@@ -64,42 +85,15 @@ class Entry(NamedTuple):
     """
 
     line: int
-    record: dict[str, Any]
+    record: Record
     body: bytes
     begins: bool = False
     sound: bool = True
     altered: bool = False
 
-    @property
-    def conversation(self) -> str:
-        name: str = self.record["conversation"]
-        return name
-
-    @property
-    def seq(self) -> int:
-        number: int = self.record["seq"]
-        return number
-
-    @property
-    def seal(self) -> str:
-        """The hash that the line claims."""
-        seal: str = self.record["hash"]
-        return seal
-
-    @property
-    def last(self) -> int | None:
-        """Of the last line of a conversation: the number that it has in the log, 0 without one."""
-        last: int | None = self.record.get("last")
-        return 0 if last is True else last
-
-    @property
-    def ends_log(self) -> bool:
-        """Whether the line claims to be the last of the log."""
-        return "of" in self.record
-
     def problem(self, code: ProblemCode, reason: str) -> LogProblem:
         """Something that is wrong with this line."""
-        return LogProblem(self.line, shown(self.conversation), self.seq, code, reason)
+        return LogProblem(self.line, shown(self.record.conversation), self.record.seq, code, reason)
 
 
 def bounded_lines(file: BinaryIO) -> Iterator[bytes]:
@@ -117,32 +111,33 @@ def read_line(number: int, line: bytes) -> Entry | GraphLine | LogProblem:
         reason = f"longer than {LONGEST_LINE:,} bytes"
         return LogProblem(number, None, None, ProblemCode.TOO_LONG, reason)
     try:
+        record = _decoded(line)
+    except (ValueError, RecursionError):
+        return _other(number, line)
+    if not _counts(record):
+        return _no_record(number)
+    return Entry(number, record, unsealed(line) or b"")
+
+
+def _counts(record: Record) -> bool:
+    """Whether the end of a conversation has a number; in an older log it is just marked."""
+    if record.last is UNSET:
+        return record.of is UNSET
+    return record.last is True or 0 < record.last == (
+        record.last if record.of is UNSET else record.of
+    )
+
+
+def _other(number: int, line: bytes) -> GraphLine | LogProblem:
+    """What a line is that holds no record."""
+    try:
         data = orjson.loads(line)
     except orjson.JSONDecodeError:
         reason = "this is no JSON in UTF-8, or the line is cut off"
         return LogProblem(number, None, None, ProblemCode.UNREADABLE, reason)
     if not isinstance(data, dict):
         return _no_record(number)
-    if _is_record(data):
-        return Entry(number, data, unsealed(line) or b"")
     return _graph(number, data) or _no_record(number)
-
-
-def _is_record(data: dict[str, Any]) -> bool:
-    # Comparisons of whole tuples, because this is asked of every line.
-    names = tuple(data)
-    if names == _NAMES:
-        return tuple(map(type, data.values())) in _TYPES
-    if names not in (_WITH_END, _AT_THE_END) or not _counts(data):
-        return False
-    return tuple(map(type, data.values()))[: len(_NAMES)] in _TYPES
-
-
-def _counts(data: dict[str, Any]) -> bool:
-    """Whether the end of a conversation has a number; in an older log it is just marked."""
-    last = data["last"]
-    of = data.get("of", last)
-    return last is True or (type(last) is type(of) is int and 0 < last == of)
 
 
 def _graph(number: int, data: dict[str, Any]) -> GraphLine | None:

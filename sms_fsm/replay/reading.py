@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
+from msgspec import UNSET
+
 from sms_fsm.replay.counting import Count
 from sms_fsm.replay.lines import Entry, GraphLine, read_line, shown
 from sms_fsm.replay.problems import LogProblem, ProblemCode
@@ -101,8 +103,8 @@ class _Reader:
         """Take a record in if it is simply the next one of its conversation."""
         course, record = self._course, entry.record
         if (
-            record["seq"] == course.expected
-            and record["conversation"] == course.conversation
+            record.seq == course.expected
+            and record.conversation == course.conversation
             and course.open
             and self._continued(entry)
         ):
@@ -118,11 +120,11 @@ class _Reader:
 
     def _take(self, entry: Entry) -> None:
         course, record = self._course, entry.record
-        course.head = record["hash"]
+        course.head = record.hash
         course.due = None
         course.expected += 1
         course.line = entry.line
-        course.open = "last" not in record
+        course.open = record.last is UNSET
         course.reported = False
         self._suspect, self._slack = None, 0
         if not course.open:
@@ -142,7 +144,7 @@ class _Reader:
         due = _seal(entry.body, course.head) if altered else None
         self._take(entry)
         course.due = due
-        course.expected = entry.seq + 1
+        course.expected = entry.record.seq + 1
         course.reported = altered
         return entry._replace(begins=begins, sound=course.sound, altered=altered)
 
@@ -159,20 +161,20 @@ class _Reader:
     def _place(self, entry: Entry) -> Iterator[LogItem]:
         """A record that is not simply the next one of its conversation."""
         suspect, course = self._suspect, self._course
-        if suspect is not None and _continues(entry, suspect.seal):
+        if suspect is not None and _continues(entry, suspect.record.hash):
             yield from self._resume(entry)
         elif course.reported and self._continued(entry):
             # The record before it gave the conversation's name or number wrongly.
-            course.conversation = entry.conversation
+            course.conversation = entry.record.conversation
             yield self._advance(entry)
-        elif entry.conversation == course.conversation:
+        elif entry.record.conversation == course.conversation:
             yield from self._place_within(entry)
         else:
             yield from self._place_outside(entry)
 
     def _resume(self, entry: Entry) -> Iterator[LogItem]:
         """It continues a line that was reported, so only that line was wrong."""
-        begins = entry.conversation != self._course.conversation
+        begins = entry.record.conversation != self._course.conversation
         if begins:
             self._slack -= 1
             yield from self.leave()
@@ -180,7 +182,7 @@ class _Reader:
         yield self._advance(entry, begins=begins, sound=False)
 
     def _place_within(self, entry: Entry) -> Iterator[LogItem]:
-        seq, expected = entry.seq, self._course.expected
+        seq, expected = entry.record.seq, self._course.expected
         if seq == expected:
             yield from self._continue(entry)
         elif expected < seq <= expected + self._slack:
@@ -204,7 +206,7 @@ class _Reader:
             yield self._advance(entry, altered=True)
 
     def _place_outside(self, entry: Entry) -> Iterator[LogItem]:
-        seq, closed = entry.seq, not self._course.open
+        seq, closed = entry.record.seq, not self._course.open
         if seq == 1 and _continues(entry, _BEGINNING):
             yield from self.leave()
             self._begin(entry, sound=True)
@@ -232,7 +234,7 @@ class _Reader:
 
     def _begin(self, entry: Entry, *, sound: bool) -> None:
         self._course = _Course(
-            entry.conversation, 1, _BEGINNING, entry.line, open=True, sound=sound
+            entry.record.conversation, 1, _BEGINNING, entry.line, open=True, sound=sound
         )
 
     def leave(self) -> Iterator[LogItem]:
@@ -247,9 +249,9 @@ class _Reader:
 
     def _may_be_end(self, suspect: Entry | None) -> bool:
         """Whether a reported line, unreadable if None, can be the end of the conversation."""
-        if suspect is None or suspect.seq == self._course.expected:
+        if suspect is None or suspect.record.seq == self._course.expected:
             return True
-        return suspect.conversation == self._course.conversation
+        return suspect.record.conversation == self._course.conversation
 
     def _of_course(self, code: ProblemCode, reason: str) -> LogProblem:
         course = self._course
@@ -259,7 +261,7 @@ class _Reader:
 
 
 def _continues(entry: Entry, head: str) -> bool:
-    sealed: bool = _seal(entry.body, head) == entry.record["hash"]
+    sealed: bool = _seal(entry.body, head) == entry.record.hash
     return sealed
 
 

@@ -117,7 +117,7 @@ def _drifts(stored: StoredConversation, shelf: Shelf) -> Iterator[Drift]:
         for item in _read(stored):
             if isinstance(item, Entry):
                 follower.keep(_fold(item, follower, shelf))
-                seal = item.seal
+                seal = item.record.hash
             elif isinstance(item, LogProblem):
                 yield Drift(stored.id, "log", f"event {item.seq}", item.reason)
     except LogError as error:
@@ -145,14 +145,14 @@ def _fold(entry: Entry, follower: Follower, shelf: Shelf) -> Conversation:
     record = entry.record
     try:
         event = event_of(record)
-        before = follower.before(event, record["source"], record["graph"])
-        machine = _machine(shelf, record["graph"])
+        before = follower.before(event, record.source, record.graph)
+        machine = _machine(shelf, record.graph)
         if event.name != MIGRATED:
-            return followed(machine, record, before, event, record["target"])
+            return followed(machine, record, before, event, record.target)
         arrival = _machine(shelf, event.data["to_hash"])
         return cross(before, event, machine.graph, arrival.graph).after
     except MISFITS:
-        raise LogError(entry.seq, "it cannot be folded") from None
+        raise LogError(entry.record.seq, "it cannot be folded") from None
 
 
 def _machine(shelf: Shelf, behaviour_hash: str) -> ReplayMachine:
