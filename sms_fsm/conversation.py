@@ -7,17 +7,17 @@ in the graph.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+
+from msgspec.structs import astuple
 
 from sms_fsm.delivery import Outcome
-from sms_fsm.values import evolve
+from sms_fsm.values import Value, evolve
 
 
-@dataclass(frozen=True, slots=True)
-class Routing:
+class Routing(Value, frozen=True):
     """Where a conversation is handled. Unset fields say nothing."""
 
     queue_id: str | None = None
@@ -83,14 +83,12 @@ class Turn(StrEnum):
     FAILED = "failed"
 
 
-# What follows is copied several times in every step; `evolve` is fast because it has no slots.
 # Members of enumerations have names of their own: the look-up takes longer than a call.
 _DELIVERED = Outcome.DELIVERED
 _OUTBOUND = Direction.OUTBOUND
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(Value, frozen=True):
     """One post of a part that CXone took.
 
     Args:
@@ -126,8 +124,7 @@ class Attempt:
         )
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(Value, frozen=True):
     """A slice of a text that is one post to CXone.
 
     ``start`` and ``end`` are offsets into the text; ``retry_at`` is when a part that a carrier
@@ -169,8 +166,7 @@ class Part:
         )
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(Value, frozen=True, eq=False):
     """A text of a conversation.
 
     Args:
@@ -200,8 +196,21 @@ class Message:
     settled: bool = False
     exhausted: bool = False
     failed_in_spell: int | None = None
-    turn: Turn | None = field(default=None, compare=False)
-    text: str | None = field(default=None, repr=False, compare=False)
+    turn: Turn | None = None
+    text: str | None = None
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"text"})
+
+    def __eq__(self, other: object) -> bool:
+        """Without ``turn``, which passes, and ``text``, which is not always loaded."""
+        return isinstance(other, Message) and self._lasting == other._lasting
+
+    def __hash__(self) -> int:
+        return hash(self._lasting)
+
+    @property
+    def _lasting(self) -> tuple[Any, ...]:
+        return astuple(self)[:-2]
 
     @property
     def message_ids(self) -> tuple[str, ...]:
@@ -254,8 +263,7 @@ class Message:
         )
 
 
-@dataclass(frozen=True)
-class Conversation:
+class Conversation(Value, frozen=True):
     """One customer with one business number.
 
     Args:
@@ -282,11 +290,11 @@ class Conversation:
     state: str
     graph_version: int
     graph_hash: str
-    customer: str = field(repr=False)
-    business: str = field(repr=False)
+    customer: str
+    business: str
     isolation: str = ""
     external_customer_id: str | None = None
-    name: str | None = field(default=None, repr=False)
+    name: str | None = None
     preferred_language: str | None = None
     conversation_id: str | None = None
     routing: Routing = Routing()
@@ -300,6 +308,8 @@ class Conversation:
     contacted_at: datetime | None = None
     timers: tuple[tuple[str, datetime], ...] = ()
     messages: tuple[Message, ...] = ()
+
+    hidden: ClassVar[frozenset[str]] = frozenset({"customer", "business", "name"})
 
     def message(self, seq: int | None) -> Message | None:
         """The loaded message with this number, if any."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
@@ -38,6 +38,7 @@ from sms_fsm.messages import (
 from sms_fsm.ports import Known, Reads, Store, UnitOfWork
 from sms_fsm.recorder import Recorder, status_key
 from sms_fsm.registry import IsolationRule
+from sms_fsm.values import evolve
 
 Outcome: TypeAlias = Receipt | TransitionRefused
 """What became of a fact or command; a refusal is told after the commit, for it is in the log."""
@@ -408,7 +409,7 @@ class Intake:
             return uow.create(self._fresh(pair, now), now)
         if not (pair.name or pair.external_customer_id or pair.preferred_language):
             return found
-        told = replace(
+        told = evolve(
             found,
             name=pair.name or found.name,
             external_customer_id=pair.external_customer_id or found.external_customer_id,

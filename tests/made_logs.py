@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import TypeVar
@@ -25,6 +24,7 @@ from sms_fsm.log import chained, log_record, sealed_lines
 from sms_fsm.machine import Machine, Step
 from sms_fsm.registry import Registry
 from sms_fsm.sms import Encoding, Post
+from sms_fsm.values import evolve
 
 T = TypeVar("T")
 Choose = Callable[[Sequence[T]], T]
@@ -70,10 +70,10 @@ class Life:
     def happen(self, event: Event) -> Step:
         """The machine decides and the log grows."""
         message = self.messages.get(event.message) if event.message is not None else None
-        loaded = replace(self.conversation, messages=() if message is None else (message,))
+        loaded = evolve(self.conversation, messages=() if message is None else (message,))
         step = self._machine.step(loaded, event)
         self.messages |= {message.seq: message for message in step.after.messages}
-        self.conversation = replace(step.after, messages=())
+        self.conversation = evolve(step.after, messages=())
         self._replan(step)
         previous = self.log[-1][1] if self.log else ""
         record = log_record(step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import msgspec
 import orjson
@@ -12,6 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from sms_fsm.log import unsealed
 from sms_fsm.replay.problems import LogProblem, ProblemCode
+from sms_fsm.values import Value
 
 LONGEST_LINE = 4 * 1024 * 1024
 """Bytes. A graph document has at most 256 KiB, a record of an event far less."""
@@ -32,7 +33,7 @@ class GraphLine:
     document: str
 
 
-class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Record(Value, frozen=True, forbid_unknown_fields=True):
     """What `sms_fsm.log.log_record` and `sms_fsm.log.sealed` wrote of one event.
 
     Args:
@@ -73,7 +74,7 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 _decoded = msgspec.json.Decoder(Record).decode
 
 
-class Entry(NamedTuple):
+class Entry(Value, frozen=True):
     """One event as a line of the log.
 
     Args:

@@ -16,6 +16,7 @@ from msgspec import UNSET
 from sms_fsm.replay.counting import Count
 from sms_fsm.replay.lines import Entry, GraphLine, read_line, shown
 from sms_fsm.replay.problems import LogProblem, ProblemCode
+from sms_fsm.values import evolve
 
 LogItem = GraphLine | Entry | LogProblem
 
@@ -109,7 +110,7 @@ class _Reader:
             and self._continued(entry)
         ):
             self._take(entry)
-            return entry if course.sound else entry._replace(sound=False)
+            return entry if course.sound else evolve(entry, sound=False)
         return None
 
     def _continued(self, entry: Entry) -> bool:
@@ -146,7 +147,7 @@ class _Reader:
         course.due = due
         course.expected = entry.record.seq + 1
         course.reported = altered
-        return entry._replace(begins=begins, sound=course.sound, altered=altered)
+        return evolve(entry, begins=begins, sound=course.sound, altered=altered)
 
     def place(self, item: LogItem) -> Iterator[LogItem]:
         """What to say of a line that is not simply the next record."""
@@ -228,7 +229,7 @@ class _Reader:
     def _skip(self, entry: Entry, code: ProblemCode, reason: str) -> Iterator[LogItem]:
         """Report a line that cannot be placed, and go on as if it had not been there."""
         yield entry.problem(code, reason)
-        yield entry._replace(sound=False)
+        yield evolve(entry, sound=False)
         self._suspect, self._slack = entry, self._slack + 1
         self._count.lose()
 

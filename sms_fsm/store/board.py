@@ -6,7 +6,7 @@ Every query here walks an index and stops; a test asks the database for its plan
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from heapq import merge
 from itertools import islice
@@ -38,6 +38,7 @@ from sms_fsm.store.statements import (
     OUTBOX,
     PARKED,
 )
+from sms_fsm.values import evolve
 
 MOST_COUNTED = 100_000
 """Counts stop here: beyond it the number no longer matters, and counting would take long."""
@@ -174,7 +175,7 @@ class Board:
         def look(connection: Connection) -> tuple[Message, ...]:
             return tuple(message_from(row) for row in connection.execute(query))[::-1]
 
-        return replace(conversation, messages=self._database.read(look))
+        return evolve(conversation, messages=self._database.read(look))
 
     def events(self, identity: str, before: int | None, limit: int) -> Sequence[LoggedEvent]:
         """The newest events of a conversation with a number below ``before``, newest first."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -25,6 +25,7 @@ from sms_fsm.store.statements import (
     OUTBOX,
     POST,
 )
+from sms_fsm.values import evolve
 
 _PAGE = 1000
 _DONE = (EffectState.DONE.value, EffectState.CANCELLED.value)
@@ -286,4 +287,4 @@ def _with_texts(connection: Connection, row: Row[Any]) -> Conversation:
             select(MESSAGE).where(MESSAGE.c.conversation == row.id).order_by(MESSAGE.c.seq)
         )
     ]
-    return replace(conversation_from(row), messages=tuple(texts))
+    return evolve(conversation_from(row), messages=tuple(texts))

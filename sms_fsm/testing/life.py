@@ -14,7 +14,7 @@ from sms_fsm.events import Event
 from sms_fsm.graph import StateGraph
 from sms_fsm.machine import Machine, Step
 from sms_fsm.testing.answers import Answer
-from sms_fsm.values import evolve
+from sms_fsm.values import Value, evolve
 
 _CUSTOMER, _BUSINESS = "+15551234567", "+18885550100"
 _OPTING = {"CustomerOptedOut": True, "CustomerOptedIn": False}
@@ -58,9 +58,7 @@ class Waiting:
         return not (self.effect.name in cancellation.names and about)
 
 
-# Copied many times a second by a search; `evolve` is fast because it has no slots.
-@dataclass(frozen=True)
-class Life:
+class Life(Value, frozen=True):
     """A conversation with all its texts, and what it still has to do.
 
     Args:

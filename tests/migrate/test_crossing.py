@@ -15,6 +15,7 @@ from sms_fsm.conversation import Conversation
 from sms_fsm.crossing import cross
 from sms_fsm.graph import StateGraph, Timer
 from sms_fsm.machine import Step
+from sms_fsm.values import evolve
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW = version(FIRST), version(SENDING)
@@ -24,7 +25,7 @@ HOUR = timedelta(hours=1)
 
 def conversation(state: str, **fields: object) -> Conversation:
     bare = Conversation("c1", state, 1, OLD.behaviour_hash, "+15551234567", "+18885550100", seq=4)
-    return replace(bare, **fields)  # type: ignore[arg-type]  # fields of all kinds
+    return evolve(bare, **fields)
 
 
 def crossed(before: Conversation, old: StateGraph = OLD, new: StateGraph = NEW) -> Step:
@@ -50,7 +51,7 @@ def test_only_graph_state_timers_and_number_change(state: str, count: int, flag:
     before = conversation(state, outstanding=count, opening=flag, participant_id="agent-1")
     step = crossed(before)
     assert (step.planned, step.cancelled, step.transition, step.refused) == ((), (), None, False)
-    untouched = replace(
+    untouched = evolve(
         step.after,
         seq=before.seq,
         state=before.state,

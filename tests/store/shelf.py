@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -16,6 +15,7 @@ from sms_fsm.events import Event
 from sms_fsm.machine import Step
 from sms_fsm.ports import UnitOfWork
 from sms_fsm.store import Database, Queries, Repository, open_database
+from sms_fsm.values import evolve
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ def a_step(
     return Step(
         event=Event(name, at, data or {}),
         before=before,
-        after=replace(before, seq=before.seq + 1, **changes),
+        after=evolve(before, seq=before.seq + 1, **changes),
         transition=None,
         asked=(),
         planned=planned,

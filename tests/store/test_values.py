@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 from sms_fsm.conversation import Routing
 from sms_fsm.effects import Lane
 from sms_fsm.ports import UnitOfWork
+from sms_fsm.values import evolve
 
 from .shelf import NOW, Shelf, a_text, an_effect, held
 
@@ -128,7 +128,7 @@ def test_what_customers_tell_of_themselves_is_stored(shelf: Shelf) -> None:
 
     def introduce(uow: UnitOfWork) -> None:
         known = held(uow, "c-1")
-        uow.introduce(replace(known, name="Ada", external_customer_id="crm-1"))
+        uow.introduce(evolve(known, name="Ada", external_customer_id="crm-1"))
 
     shelf.repository.write(introduce)
     stored = shelf.queries.conversation("c-1")
