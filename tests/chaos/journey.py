@@ -30,7 +30,10 @@ _UNFINISHED = ("queued", "pending", "leased")
 
 
 class Cast:
-    """The three customers of a journey; the site's seed keeps those of other journeys apart."""
+    """The three customers of a journey and what is said.
+
+    The site's seed keeps numbers and texts apart from those of other journeys.
+    """
 
     def __init__(self, site: Site) -> None:
         self.site = site
@@ -42,10 +45,14 @@ class Cast:
     def expected(self) -> dict[str, list[str]]:
         """What must be in CXone in the end, by customer, in order."""
         return {
-            self.asker: ["hello", "how are you?", "back again"],
-            self.mover: ["hi", "one moment"],
-            self.called: ["your parcel is here"],
+            self.asker: [self.own(text) for text in ("hello", "how are you?", "back again")],
+            self.mover: [self.own(text) for text in ("hi", "one moment")],
+            self.called: [self.own("your parcel is here")],
         }
+
+    def own(self, text: str) -> str:
+        """The text as no other journey says it."""
+        return f"{text} ({self.site.seed})"
 
 
 def _text(customer: str, text: str, engine: Engine) -> None:
@@ -61,25 +68,25 @@ def _identity(engine: Engine, customer: str) -> str:
 
 
 def _ask(engine: Engine, cast: Cast) -> None:
-    _text(cast.asker, "hello", engine)
+    _text(cast.asker, cast.own("hello"), engine)
 
 
 def _greet(engine: Engine, cast: Cast) -> None:
-    _text(cast.mover, "hi", engine)
+    _text(cast.mover, cast.own("hi"), engine)
 
 
 def _call(engine: Engine, cast: Cast) -> None:
     key = f"call {cast.called}"
-    engine.initiate(to=cast.called, from_=BUSINESS, text="your parcel is here", key=key)
+    engine.initiate(to=cast.called, from_=BUSINESS, text=cast.own("your parcel is here"), key=key)
 
 
 def _reply(engine: Engine, cast: Cast) -> None:
-    engine.reply(_identity(engine, cast.asker), "how are you?", key="reply")
+    engine.reply(_identity(engine, cast.asker), cast.own("how are you?"), key="reply")
 
 
 def _reply_and_hand_over(engine: Engine, cast: Cast) -> None:
     identity = _identity(engine, cast.mover)
-    engine.reply(identity, "one moment", key="reply")
+    engine.reply(identity, cast.own("one moment"), key="reply")
     engine.transfer(identity, queue_id="queue_billing", key="hand over")
 
 
@@ -105,7 +112,7 @@ def _fall_asleep(engine: Engine, cast: Cast) -> None:
 
 
 def _come_back(engine: Engine, cast: Cast) -> None:
-    _text(cast.asker, "back again", engine)
+    _text(cast.asker, cast.own("back again"), engine)
 
 
 def _come_to_rest(engine: Engine, cast: Cast) -> None:
