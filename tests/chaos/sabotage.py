@@ -21,6 +21,8 @@ from .site import Site
 
 GONE_SECONDS = 0.4
 """How long a store stays away."""
+KILLED = "killed"
+"""A file in the site's folder: a process of it was killed by sabotage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Sabotage:
-    """One act at one place. ``server`` is the URL of the Postgres server, where there is one."""
+    """One act at one place, or so many ``seconds`` after it.
+
+    ``server`` is the URL of the Postgres server, where there is one.
+    """
 
     place: Place
     act: str
     server: str | None = None
+    seconds: float = 0.0
 
     def to_data(self) -> dict[str, Any]:
         return asdict(self)
@@ -60,12 +66,21 @@ def listener(sabotage: Sabotage, site: Site) -> Listener:
             passed += 1
             mine = passed == place.nth
         if mine:
-            ACTS[sabotage.act](sabotage, site)
+            _act(sabotage, site)
 
     return listen
 
 
-def _exit(_: Sabotage, __: Site) -> None:
+def _act(sabotage: Sabotage, site: Site) -> None:
+    act = ACTS[sabotage.act]
+    if sabotage.seconds:
+        threading.Timer(sabotage.seconds, act, (sabotage, site)).start()
+    else:
+        act(sabotage, site)
+
+
+def _exit(_: Sabotage, site: Site) -> None:
+    (site.path / KILLED).touch()
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -8,36 +8,20 @@ finishes what it left. A few places of each sort are tried in every run, all of 
 from __future__ import annotations
 
 import ast
-import json
-import os
-import signal
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
-from postgres import PostgresServer
 
 import sms_fsm
 from sms_fsm.failpoints import POINTS
-from sms_fsm.simulator import Simulator
-from sms_fsm.store import open_database, upgrade
 
-from .crew import await_that
-from .journey import Cast, unfinished
-from .nursery import Child, Nursery, troubles
 from .sabotage import ACTS, Place, Sabotage
-from .site import Site, write_hurried_graph
+from .sabotaged import FULL, Journey, Stage
 
-FULL = os.environ.get("SMS_FSM_CHAOS") == "full"
 AT_ONCE = 6
 PART = 3
-END_SECONDS = 60.0
 PACKAGE = Path(sms_fsm.__file__).parent
 
 # Who commits and who calls, with the failpoints that stand around it
@@ -55,118 +39,6 @@ CALLS = {
     ("cxone/issuer.py", "_granted"): (),
     ("cxone/wire.py", "send"): (),  # what the transport's session ends in
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Where the journeys of one test take place."""
-
-    simulator: Simulator
-    nursery: Nursery
-    site: Site
-    server: str | None
-    make_store: Callable[[Path], AbstractContextManager[str]]
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
-    simulator = Simulator(ledger_path=tmp_path / "ledger")
-    server: PostgresServer | None = None
-    if request.param == "postgres":
-        server = request.getfixturevalue("postgres_server")
-    with simulator.serve() as url:
-        site = Site(
-            folder=str(tmp_path),
-            database_url="",
-            cxone_url=url,
-            webhook_secret="whsec_" + "c2VjcmV0" * 4,
-            token_key=Fernet.generate_key().decode(),
-            threads=2,
-            conversations=0,
-            seed=0,
-            lease_seconds=1.0,
-            settle_seconds=1.0,
-            call_seconds=0.7,
-        )
-        with Nursery(site) as nursery:
-            yield Stage(
-                simulator,
-                nursery,
-                site,
-                server.url if server else None,
-                _postgres(request, server) if server else _sqlite,
-            )
-
-
-@contextmanager
-def _sqlite(folder: Path) -> Iterator[str]:
-    url = f"sqlite:///{folder}/store.db"
-    database = open_database(url)
-    upgrade(database)
-    database.close()
-    yield url
-
-
-def _postgres(
-    request: pytest.FixtureRequest, server: PostgresServer
-) -> Callable[[Path], AbstractContextManager[str]]:
-    template: str = request.getfixturevalue("migrated_postgres")
-    return lambda _: server.database(like=template)
-
-
-class Journey:
-    """One journey, sabotaged at one place."""
-
-    def __init__(self, stage: Stage, number: int, url: str, folder: Path) -> None:
-        write_hurried_graph(folder)
-        self._stage = stage
-        self._board_place = number % 32
-        self._site = replace(stage.site, folder=str(folder), database_url=url, seed=number)
-
-    def problems(self, sabotage: Sabotage) -> Iterator[str]:
-        """What is wrong after the sabotaged process and the one that follows it."""
-        first = self._start(sabotage)
-        if not await_that(lambda: first.stopped or not first.alive, END_SECONDS):
-            yield "it goes on for ever"
-        second = self._start()
-        if first.stopped:
-            time.sleep(2 * self._site.lease_seconds)
-            first.send(signal.SIGCONT)
-        if not await_that(lambda: not first.alive and not second.alive, END_SECONDS):
-            yield "its successor goes on for ever"
-        yield from self._wrong()
-        yield from (t for t in troubles(self._site.path) if "sabotage" not in t)
-
-    def _start(self, sabotage: Sabotage | None = None) -> Child:
-        return self._stage.nursery.start(
-            "traveller", self._board_place, site=self._site, sabotage=sabotage
-        )
-
-    def _wrong(self) -> Iterator[str]:
-        simulator = self._stage.simulator
-        for customer, texts in Cast(self._site).expected.items():
-            ids = simulator.conversations_of(customer)
-            found = [m["content"]["text"] for one in ids for m in simulator.messages(one)]
-            if len(ids) != 1:
-                yield f"{len(ids)} conversations"
-            if found != texts:
-                yield f"{found}, not {texts}"
-        if unfinished(self._site):
-            yield "something is left to do"
-
-    def places(self) -> list[Place]:
-        """Every failpoint that an undisturbed journey passes, in order."""
-        noting = self._site.path / "passed"
-        child = self._stage.nursery.start("scout", self._board_place, site=self._site)
-        assert await_that(lambda: not child.alive, END_SECONDS)
-        assert list(self._wrong()) == []
-        passed: Counter[tuple[str, str]] = Counter()
-        places = []
-        for line in noting.read_text().splitlines():
-            point, subject = json.loads(line)
-            passed[point, subject] += 1
-            places.append(Place(point, subject, passed[point, subject]))
-        return places
 
 
 def _journeys(stage: Stage) -> Callable[[tuple[int, Sabotage]], list[str]]:
