@@ -1,7 +1,7 @@
 """Runs the scenarios one after the other and prints a table.
 
 make load                 shortened, a few minutes
-make load LOAD=full       60 s at 100 webhooks a second, 50 copies of 1,000 keys
+make load LOAD=full       60 s at 100 and 300 webhooks a second, 50 copies of 1,000 keys
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .stage import Stage, as_body, bare_endpoint, simulated_cxone
 
 _FULL = os.environ.get("LOAD") == "full"
 _RATE = 100
+_FAST = 300
 _SECONDS = 60 if _FULL else 12
 _LOCKED_SECONDS = 5
 _KEYS = 1_000 if _FULL else 100
@@ -67,9 +68,17 @@ def texts(number: int) -> list[bytes]:
     ]
 
 
-def bare(folder: Path) -> Row:
-    with bare_endpoint(folder) as port:
-        return Row(f"bare endpoint, {_RATE}/s", open_loop(port, texts(_RATE * _SECONDS), _RATE), "")
+def bare(rate: int) -> Row:
+    """What there is to compare with."""
+    with tempfile.TemporaryDirectory() as folder, bare_endpoint(Path(folder)) as port:
+        return Row(f"bare endpoint, {rate}/s", open_loop(port, texts(rate * _SECONDS), rate), "")
+
+
+def received(stage: Stage) -> Row:
+    """From the webhook to the commit alone: nobody works."""
+    with stage.serving("--no-worker") as port:
+        answers = open_loop(port, texts(_FAST * _SECONDS), _FAST)
+    return Row(f"service without workers, {_FAST}/s", answers, stored(stage, answers))
 
 
 def steady(stage: Stage) -> Row:
@@ -183,9 +192,16 @@ def main() -> None:
     """Print each line as soon as it is known."""
     heading = f"{'p50':>8}{'p99':>8}{'max':>8}{'answer':>8}"
     print(f"{'milliseconds':<38}{heading}  {'answers':<22}held")
-    with tempfile.TemporaryDirectory() as folder:
-        print(bare(Path(folder)), flush=True)
-    scenarios: tuple[Callable[[Stage], Row], ...] = (steady, locked, crawled, copied, storm)
+    for rate in (_RATE, _FAST):
+        print(bare(rate), flush=True)
+    scenarios: tuple[Callable[[Stage], Row], ...] = (
+        received,
+        steady,
+        locked,
+        crawled,
+        copied,
+        storm,
+    )
     for scenario in scenarios:
         with simulated_cxone() as cxone_url, new_stage(cxone_url) as stage:
             print(scenario(stage), flush=True)
