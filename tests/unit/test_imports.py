@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+import sms_fsm
+
 _LEFT_OUT = (
     "alembic",
     "cryptography",
@@ -22,6 +24,8 @@ _LEFT_OUT = (
     "sms_fsm.web",
     "typer",
 )
+
+_ENGINE_S = ("pydantic", "requests", "sms_fsm.cxone", "sms_fsm.store", "sqlalchemy", "sqlmodel")
 
 _TAKE_IN = """
 from sms_fsm import Engine, InboundMessage, Settings
@@ -49,8 +53,20 @@ def _loaded(program: str) -> set[str]:
     return set(told.stdout.split())
 
 
-def test_to_import_the_package_loads_no_service_no_command_line_and_no_keys() -> None:
-    assert _loaded("import sms_fsm").isdisjoint(_LEFT_OUT)
+def test_to_import_the_engine_loads_no_service_no_command_line_and_no_keys() -> None:
+    assert _loaded("from sms_fsm import Engine, Settings").isdisjoint(_LEFT_OUT)
+
+
+@pytest.mark.parametrize("use", ["sms_fsm", "sms_fsm.graph", "sms_fsm.diagram", "sms_fsm.replay"])
+def test_checks_pictures_and_replay_load_no_database_and_no_http(use: str) -> None:
+    assert _loaded(f"import {use}").isdisjoint(_ENGINE_S)
+
+
+def test_what_is_imported_when_asked_for_is_there_like_the_rest() -> None:
+    for name in sms_fsm.__all__:
+        assert getattr(sms_fsm, name).__name__ == name
+    with pytest.raises(AttributeError, match="Enigne"):
+        _ = sms_fsm.Enigne  # type: ignore[attr-defined]  # it is not there
 
 
 @pytest.mark.parametrize("attempt", ["on a new store", "on an existing one"])
