@@ -25,6 +25,7 @@ _FULL = os.environ.get("LOAD") == "full"
 _RATE = 100
 _FAST = 300
 _SECONDS = 60 if _FULL else 12
+_WARM_SECONDS = 3
 _LOCKED_SECONDS = 5
 _KEYS = 1_000 if _FULL else 100
 _COPIES = 50
@@ -46,7 +47,7 @@ class Row:
         found = self.answers
         codes = " ".join(f"{code}:{number}" for code, number in sorted(found.codes.items()))
         times = (found.percentile(0.5), found.percentile(0.99), max(found.seconds), found.slowest)
-        told = "".join(f"{1000 * seconds:>8.0f}" for seconds in times)
+        told = "".join(f"{1000 * seconds:>8.1f}" for seconds in times)
         return f"{self.name:<38}{told}  {codes:<22}{self.held}"
 
 
@@ -71,14 +72,20 @@ def texts(number: int) -> list[bytes]:
 def bare(rate: int) -> Row:
     """What there is to compare with."""
     with tempfile.TemporaryDirectory() as folder, bare_endpoint(Path(folder)) as port:
-        return Row(f"bare endpoint, {rate}/s", open_loop(port, texts(rate * _SECONDS), rate), "")
+        return Row(f"bare endpoint, {rate}/s", _warm(port, rate), "")
 
 
 def received(stage: Stage) -> Row:
     """From the webhook to the commit alone: nobody works."""
     with stage.serving("--no-worker") as port:
-        answers = open_loop(port, texts(_FAST * _SECONDS), _FAST)
+        answers = _warm(port, _FAST)
     return Row(f"service without workers, {_FAST}/s", answers, stored(stage, answers))
+
+
+def _warm(port: int, rate: int) -> Answers:
+    """What comes after the first seconds, in which a service imports and compiles."""
+    open_loop(port, texts(rate * _WARM_SECONDS), rate)
+    return open_loop(port, texts(rate * _SECONDS), rate)
 
 
 def steady(stage: Stage) -> Row:
