@@ -69,6 +69,15 @@ def test_an_array_in_which_all_are_bad_is_400_with_every_reason(
     assert _rows(world) == 0
 
 
+@pytest.mark.parametrize("field", ["from", "to"])
+def test_a_number_that_is_none_is_named_as_the_wire_names_it(service: Client, field: str) -> None:
+    envelope = text("m-1")
+    envelope["data"][field] = "nobody"
+    (result,) = service.send(envelope).json()["results"]
+    assert result["error"].startswith(f"{field}: ")
+    assert "nobody" not in result["error"]
+
+
 def test_a_status_and_the_text_before_it_come_in_one_array(service: Client, world: World) -> None:
     identity = world.opened()
     message = world.replied(identity)
