@@ -72,7 +72,7 @@ class CrashLoop:
             customers = Customers(self._simulator, site, courses, window=self._plan.window)
             with Nursery(site) as nursery:
                 crew = Crew(site, nursery, self._draw)
-                nemesis = Nemesis(self._plan, crew, self._store, self._draw)
+                nemesis = Nemesis(self._plan, crew, self._store, self._draw, self._posted)
                 self._go_through(customers, crew, nemesis)
                 drained = self._await_rest(site, nemesis)
                 crew.stop()
@@ -133,6 +133,9 @@ class CrashLoop:
         done = customers.begun if customers.at_rest else self._plan.conversations * nemesis.reach
         return int(min(most, self._plan.window + done))
 
+    def _posted(self) -> int:
+        return self._simulator.count("postMessage")
+
     # The end
 
     def _await_rest(self, site: Site, nemesis: Nemesis) -> float | None:
@@ -168,6 +171,7 @@ class CrashLoop:
             killed=dict(crew.killed),
             improper_ends=crew.improper,
             dead_letters=len(evidence.dead),
+            recoveries_seconds=tuple(round(seconds, 2) for seconds in nemesis.recoveries),
             findings={**found, "not arrived": tuple(customers.missing)},
         )
 

@@ -16,11 +16,28 @@ _DOWN_AT_MOST_SECONDS = 1.0
 
 
 class Nemesis:
-    """``done`` counts its acts; ``last_at`` is when the last one was (monotonic seconds)."""
+    """What it does to processes and their store.
 
-    def __init__(self, plan: Plan, crew: Crew, store: Store, draw: random.Random) -> None:
+    ``done`` counts its acts; ``last_at`` is when the last one was (monotonic seconds);
+    ``recoveries`` has the seconds from when Postgres was back until a text reached CXone.
+
+    Args:
+        posted: how many texts were posted so far.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        crew: Crew,
+        store: Store,
+        draw: random.Random,
+        posted: Callable[[], int],
+    ) -> None:
         self.done: Counter[str] = Counter()
         self.last_at = time.monotonic()
+        self.recoveries: list[float] = []
+        self._posted = posted
+        self._back: tuple[float, int] | None = None
         self._store = store
         self._draw = draw
         self._wanted = plan.acts
@@ -33,6 +50,7 @@ class Nemesis:
 
     def act(self, progress: float) -> None:
         """Do what is behind the run's progress (0 to 1), each act once at most."""
+        self._see_recovery()
         for name, wanted in self._wanted.items():
             if self.done[name] < wanted * progress and self._acts[name]():
                 self.done[name] += 1
@@ -54,4 +72,10 @@ class Nemesis:
         if not isinstance(self._store, PostgresStore):
             raise TypeError("only Postgres can crash")
         self._store.crash(down_seconds=self._draw.uniform(0, _DOWN_AT_MOST_SECONDS))
+        self._back = self._back or (time.monotonic(), self._posted())
         return True
+
+    def _see_recovery(self) -> None:
+        if self._back is not None and self._posted() > self._back[1]:
+            self.recoveries.append(time.monotonic() - self._back[0])
+            self._back = None

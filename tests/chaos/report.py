@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +13,7 @@ from .fault_matrix import MATRIX, wanted
 from .plan import Plan
 
 _DRAIN_SECONDS = 60.0
+_RECOVERY_SECONDS = 5.0
 _SHOWN = 10
 
 
@@ -21,6 +23,7 @@ class Report:
 
     ``drained_seconds`` counts from the last act of the nemesis until nothing was left to do; None:
     too long. ``killed`` is what killed processes had last done, ``struck`` how often each fault.
+    ``recoveries_seconds`` count from when Postgres was back until a text reached CXone.
     ``findings`` holds what each check found; all empty is what the engine is held to.
     """
 
@@ -37,6 +40,7 @@ class Report:
     improper_ends: int
     dead_letters: int
     findings: Mapping[str, tuple[str, ...]]
+    recoveries_seconds: tuple[float, ...] = ()
 
     @property
     def problems(self) -> dict[str, tuple[str, ...]]:
@@ -44,6 +48,8 @@ class Report:
         found = {name: some[:_SHOWN] for name, some in self.findings.items() if some}
         if self.drained_seconds is None or self.drained_seconds > _DRAIN_SECONDS:
             found["not drained in time"] = (str(self.drained_seconds),)
+        if max(self.recoveries_seconds, default=0) > _RECOVERY_SECONDS:
+            found["slow after Postgres was back"] = (str(max(self.recoveries_seconds)),)
         if self.improper_ends:
             found["ended improperly after SIGTERM"] = (str(self.improper_ends),)
         return found
@@ -64,8 +70,15 @@ class Report:
             f"{self.conversations} conversations, {self.texts} texts in CXone, "
             f"{sum(self.calls.values())} calls in {self.seconds} s; "
             f"drained {self.drained_seconds} s after the last crash; "
-            f"{self.dead_letters} dead letters."
+            f"{self.dead_letters} dead letters.{self._recovered}"
         )
+
+    @property
+    def _recovered(self) -> str:
+        if not self.recoveries_seconds:
+            return ""
+        usual, longest = statistics.median(self.recoveries_seconds), max(self.recoveries_seconds)
+        return f" Texts went on {usual:.2f} s after Postgres was back, {longest} s at most."
 
     def as_json(self) -> dict[str, Any]:
         data = asdict(self)

@@ -55,6 +55,11 @@ def test_a_report_tells_what_struck_and_what_was_done_too_seldom() -> None:
         improper_ends=0,
         dead_letters=0,
         findings={"out of order": ("c-1",), "unexpected posts": ()},
+        recoveries_seconds=(0.5, 5.5),
     )
     assert report.uncovered == {"F4": 2, KILLED: 1}
-    assert report.problems == {"out of order": ("c-1",), "not drained in time": ("61.0",)}
+    assert report.problems == {
+        "out of order": ("c-1",),
+        "not drained in time": ("61.0",),
+        "slow after Postgres was back": ("5.5",),
+    }
