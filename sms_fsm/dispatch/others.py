@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
 from sms_fsm import events
@@ -59,8 +57,6 @@ def poll_delivery(attempt: Attempt) -> Outcome:
             posted_in, timeout_seconds=attempt.timeout_seconds
         )
     except CXoneError as error:
-        if error.status == HTTPStatus.NOT_FOUND and not attempt.effect.looked_up:
-            return replace(attempt, effect=replace(attempt.effect, looked_up=True)).delayed(error)
         return attempt.delayed(error) if error.retryable else attempt.died(str(error))
     longest = attempt.graph.policies.poll_longest.total_seconds()
     wait = min(attempt.effect.data["wait_seconds"] * 2, longest)

@@ -498,18 +498,6 @@ def test_a_404_of_the_look_at_an_archived_conversation_does_not_stop_its_reactiv
     assert world.engine.dead_letters() == []
 
 
-@pytest.mark.parametrize(("times", "gives_up"), [(1, False), (2, True)])
-def test_a_poll_that_gets_a_404_asks_once_more(world: World, times: int, gives_up: bool) -> None:
-    identity = world.opened()
-    world.simulator.fault(Fault("listDeliveryStatus", "status", status=404, times=times))
-    message = world.replied(identity, "two")
-    world.simulator.send_webhooks_to(None)
-    world.simulator.deliver()
-    pass_time(world, times=3, seconds=400)
-    assert [effect.name for effect in world.engine.dead_letters()] == ["PollDelivery"] * gives_up
-    assert (world.message(identity, message.key).status == "delivered") is not gives_up
-
-
 def test_a_vanished_conversation_gives_way_to_another_one_that_is_open(world: World) -> None:
     identity = world.opened()
     world.simulator.vanish(remote(world, identity))
