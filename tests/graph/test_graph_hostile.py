@@ -67,7 +67,7 @@ def test_there_are_a_hundred_of_them_and_no_two_are_the_same() -> None:
 def test_no_hostile_document_takes_much_longer_than_a_good_one_of_the_largest_size(
     tmp_path: Path,
 ) -> None:
-    # The slowest takes twice as long, and more beside other tests; what grows out of bounds, far more.
+    # The slowest takes twice as long, and more beside other tests.
     most = 6 * max(seconds(LARGE, tmp_path) for _ in range(3))
     for name, document in DOCUMENTS.items():
         assert min(seconds(document, tmp_path) for _ in range(2)) < most, name
