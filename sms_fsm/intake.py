@@ -117,12 +117,12 @@ class Intake:
             lambda uow: [fact.take(uow) for fact in facts], *(fact.reads for fact in facts)
         )
 
-    def message(self, message: InboundMessage) -> Fact:
-        """A customer's SMS, checked."""
+    def message(self, message: InboundMessage, *, customer_field: str = "from_") -> Fact:
+        """A customer's SMS, checked; ``customer_field`` is what errors call the sender's number."""
         check_identifier(message.message_id, "message_id")
         check_instant(message.timestamp, "timestamp")
         sms.check_inbound(message.text)
-        pair = self._pair(message)
+        pair = self._pair(message, customer_field=customer_field)
         key = f"message:{message.message_id}"
         content = digest(pair.customer, pair.business, message.text)
         now = self._clock()

@@ -14,7 +14,7 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from sms_fsm.errors import InvalidAddress, InvalidMessage, SettingsError, StoreUnavailable
+from sms_fsm.errors import InvalidMessage, SettingsError, StoreUnavailable
 from sms_fsm.intake import Fact, Intake, Outcome
 from sms_fsm.logs import get_logger
 from sms_fsm.messages import DeliveryStatus, InboundMessage, Receipt
@@ -119,21 +119,19 @@ class Ingress:
         ]
 
     def _message(self, data: Mapping[str, Any]) -> Fact:
-        message = InboundMessage(
-            message_id=_needed(data, "message_id"),
-            from_=_needed(data, "from"),
-            to=_needed(data, "to"),
-            text=_needed(data, "text"),
-            timestamp=data.get("timestamp"),
-            name=data.get("name"),
-            external_customer_id=data.get("external_customer_id"),
-            preferred_language=data.get("preferred_language"),
+        return self._intake.message(
+            InboundMessage(
+                message_id=_needed(data, "message_id"),
+                from_=_needed(data, "from"),
+                to=_needed(data, "to"),
+                text=_needed(data, "text"),
+                timestamp=data.get("timestamp"),
+                name=data.get("name"),
+                external_customer_id=data.get("external_customer_id"),
+                preferred_language=data.get("preferred_language"),
+            ),
+            customer_field="from",
         )
-        try:
-            return self._intake.message(message)
-        except InvalidAddress as error:
-            # Python has a word of its own for what the wire calls "from".
-            raise InvalidAddress(error.field.rstrip("_"), error.reason) from None
 
     def _status(self, data: Mapping[str, Any]) -> Fact:
         return self._intake.status(
