@@ -124,9 +124,8 @@ def _counts(record: Record) -> bool:
     """Whether the end of a conversation has a number; in an older log it is just marked."""
     if record.last is UNSET:
         return record.of is UNSET
-    return record.last is True or 0 < record.last == (
-        record.last if record.of is UNSET else record.of
-    )
+    of = record.last if record.of is UNSET else record.of
+    return record.last is True or 0 < record.last == of
 
 
 def _other(number: int, line: bytes) -> GraphLine | LogProblem:
